@@ -1,0 +1,84 @@
+"""Labelled images of one size, and how they are loaded by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnxai.data.sources import SOURCES
+from rnnxai.errors import Error
+
+IMAGE_SIZE = (28, 28)
+"""Height and width of a source image in pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Labelled grey-scale images, those meant for training first.
+
+    Parameters
+    ----------
+    images : uint8 array (N, 28, 28)
+        Grey values, 0 (background) to 255.
+    labels : uint8 array (N,)
+        Class numbers, each a position in `classes`.
+    train_count : int
+        How many of the images belong to the source's own training part. The rest is its test part.
+    classes : tuple of str
+        Class names.
+
+    Raises
+    ------
+    Error
+        If the parts do not fit together.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    train_count: int
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.dtype != np.uint8 or self.images.shape != (count, *IMAGE_SIZE):
+            found = f"{self.images.dtype} {self.images.shape}"
+            raise Error(f"the images of a source are {found}; they must be uint8 (N, 28, 28)")
+        if self.labels.dtype != np.uint8 or self.labels.shape != (count,):
+            found = f"{self.labels.dtype} {self.labels.shape}"
+            raise Error(f"the labels of a source are {found}; they must be uint8 ({count},), one per image")
+        if not 0 < self.train_count < count:
+            raise Error(f"train_count is {self.train_count}; it must lie between 1 and {count - 1}")
+        if self.labels.max() >= len(self.classes):
+            raise Error(f"a label is {self.labels.max()}, but there are only {len(self.classes)} class names")
+
+
+def load_source(
+    name: str,
+    root: str | Path | None = None,
+    download: bool = False,
+    mirrors: Sequence[str] = (),
+) -> Source:
+    """Load the images of a source by name.
+
+    Parameters
+    ----------
+    name : str
+        A name in :data:`rnnxai.data.sources.SOURCES`.
+    root : str or Path, optional
+        Folder with the data, laid out as torchvision does (``ROOT/MNIST/raw/``). Sources that come with
+        an installed package (``digits``) need none.
+    download : bool
+        Fetch what is missing into `root`. Without it nothing is ever written there.
+    mirrors : sequence of str
+        Addresses (http or https) to download from, tried in order in place of torchvision's own list.
+
+    Raises
+    ------
+    Error
+        If the name is unknown, a file is missing, or its content is not the published one.
+    """
+    source = SOURCES.load(name)(None if root is None else Path(root), download, tuple(mirrors))
+    assert isinstance(source, Source)  # noqa: S101 - the table holds loaders of sources only
+    return source

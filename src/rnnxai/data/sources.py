@@ -1,0 +1,12 @@
+"""The table of image sources. To add one, write its loader and name it here."""
+
+from rnnxai.registry import Entry, Registry
+
+SOURCES = Registry(
+    "source",
+    {
+        "mnist": Entry("rnnxai.data.idx:mnist", "handwritten digits, 60,000 + 10,000 images"),
+        "fashion-mnist": Entry("rnnxai.data.idx:fashion_mnist", "pieces of clothing, 60,000 + 10,000 images"),
+        "digits": Entry("rnnxai.data.digits:digits", "small handwritten digits, 1,500 + 297, no download"),
+    },
+)
