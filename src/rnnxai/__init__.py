@@ -20,7 +20,7 @@ __getattr__, __dir__ = exports(
         "archive": "rnnxai.archive",
         "build_model": "rnnxai.models.build:build_model",
         "data": "rnnxai.data",
-        "explain": "rnnxai.explain.api:explain",
+        "explain": "rnnxai.explain",
         "figures": "rnnxai.figures",
         "scoring": "rnnxai.scoring",
     },

@@ -5,13 +5,15 @@ which keeps ``import rnnxai`` fast and keeps the ``__init__`` files out of the i
 decide what the workflow runs again (see :mod:`rnnxai.fingerprint`).
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
 def exports(
-    package: str, targets: Mapping[str, str]
+    package: str, targets: Mapping[str, str], call: str | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the ``__getattr__`` and ``__dir__`` of a package that imports on demand.
 
@@ -21,6 +23,10 @@ def exports(
         The package's ``__name__``.
     targets : Mapping[str, str]
         Public name to ``"module:attribute"``, or to ``"module"`` for a submodule.
+    call : str, optional
+        The name of the function that the package itself stands for when it is called. A package and a
+        function cannot share a name otherwise: importing ``rnnxai.explain.rules`` binds the package to
+        ``rnnxai.explain``, whatever was there.
 
     Returns
     -------
@@ -35,4 +41,14 @@ def exports(
         loaded = import_module(module)
         return getattr(loaded, attribute) if attribute else loaded
 
+    if call is not None:
+        sys.modules[package].__class__ = _callable_module(lambda: load(call))
     return load, lambda: sorted(targets)
+
+
+def _callable_module(load: Callable[[], Callable[..., Any]]) -> type[ModuleType]:
+    class CallableModule(ModuleType):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return load()(*args, **kwargs)
+
+    return CallableModule

@@ -5,6 +5,7 @@ imports that module only when the name is asked for. So a list of all models cos
 and what one name needs can be told apart from what the others need (:mod:`rnnxai.fingerprint`).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -28,12 +29,14 @@ class Registry(Mapping[str, str]):
     kind : str
         What the names denote, in the singular, for error messages ("architecture").
     entries : Mapping[str, Entry]
-        Name to target and summary.
+        Name to target and summary. A name with fields in braces is a pattern for numbers:
+        ``lrp-a{alpha}b{beta}`` stands for ``lrp-a1.5b0.5`` and all its like.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]) -> None:
         self.kind = kind
         self._entries = dict(entries)
+        self._patterns = {name: _pattern(name) for name in entries if "{" in name}
 
     def __getitem__(self, name: str) -> str:
         return self._entries[name].summary
@@ -48,23 +51,35 @@ class Registry(Mapping[str, str]):
         lines = (f"  {name}: {summary}" for name, summary in self.items())
         return "\n".join([f"{self.kind} names", *lines])
 
-    def target(self, name: str) -> str:
-        """Return ``"module:attribute"`` of a name.
+    def resolve(self, name: str) -> tuple[str, dict[str, float]]:
+        """Return the ``"module:attribute"`` of a name, and the numbers that a pattern read from it.
 
         Raises
         ------
         Error
             If the name is unknown; the message lists the known names.
         """
-        try:
-            return self._entries[name].target
-        except KeyError:
-            close = get_close_matches(str(name), self._entries, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            known = ", ".join(self._entries)
-            raise Error(f"unknown {self.kind} {name!r}.{hint} Known: {known}.") from None
+        if name in self._entries and name not in self._patterns:
+            return self._entries[name].target, {}
+        for known, pattern in self._patterns.items():
+            if match := pattern.fullmatch(str(name)):
+                return self._entries[known].target, {k: float(v) for k, v in match.groupdict().items()}
+        close = get_close_matches(str(name), self._entries, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise Error(f"unknown {self.kind} {name!r}.{hint} Known: {', '.join(self._entries)}.")
+
+    def target(self, name: str) -> str:
+        """Return the ``"module:attribute"`` of a name."""
+        return self.resolve(name)[0]
 
     def load(self, name: str) -> Any:
         """Import and return the named object."""
         module, _, attribute = self.target(name).partition(":")
         return getattr(import_module(module), attribute)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{(\w+)\}", name)
+    fields = (f"(?P<{field}>[0-9]+(?:[.][0-9]+)?)" for field in pieces[1::2])
+    literals = [re.escape(text) for text in pieces[0::2]]
+    return re.compile(literals[0] + "".join(f + text for f, text in zip(fields, literals[1:], strict=True)))

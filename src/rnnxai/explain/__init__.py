@@ -1,0 +1,13 @@
+"""Explanations: rules, the recorded forward pass they walk back through, and their books."""
+
+from rnnxai._lazy import exports
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "METHODS": "rnnxai.explain.methods:METHODS",
+        "Ledger": "rnnxai.explain.ledger:Ledger",
+        "explain": "rnnxai.explain.api:explain",
+    },
+    call="explain",
+)

@@ -1,0 +1,95 @@
+"""Explain one batch with several methods from one forward pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnxai.errors import Error
+from rnnxai.explain.ledger import Ledger
+from rnnxai.explain.methods import METHODS
+from rnnxai.explain.recording import Plan, Recording
+from rnnxai.explain.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one method says of one batch.
+
+    Attributes
+    ----------
+    relevance : Tensor (N, ...)
+        The heatmaps, in the shape of the images.
+    start : Tensor (N,)
+        What the method set out to distribute.
+    ledger : Ledger or None
+        The books, for methods that conserve relevance, if they were asked for.
+    """
+
+    relevance: Tensor
+    start: Tensor
+    ledger: Ledger | None
+
+
+def make_strategy(method: str, options: Mapping[str, Any] | None = None) -> Strategy:
+    """Return the strategy of a named method with its options.
+
+    Raises
+    ------
+    Error
+        If the method or one of its options is unknown.
+    """
+    _, numbers = METHODS.resolve(method)
+    try:
+        strategy: Strategy = METHODS.load(method)(**numbers, **(options or {}))
+    except TypeError as error:
+        raise Error(f"explanation method {method!r} does not take the options {dict(options or {})}") from error
+    return strategy
+
+
+def explain_batch(
+    plan: Plan,
+    images: Tensor,
+    targets: Tensor,
+    strategies: Mapping[str, Strategy],
+    *,
+    ledgers: bool = False,
+) -> tuple[Tensor, dict[str, Explanation]]:
+    """Explain the target scores of a batch with every given strategy.
+
+    Parameters
+    ----------
+    plan : Plan
+        The model and its layers. The model is in evaluation mode.
+    images : Tensor (N, ...)
+    targets : Tensor (N,)
+        Index of the explained class of each sample.
+    strategies : Mapping[str, Strategy]
+        By any name.
+    ledgers : bool
+        Whether to keep the books per layer and step.
+
+    Returns
+    -------
+    scores : Tensor (N, classes)
+        The model's logits.
+    explanations : dict of str to Explanation
+    """
+    recording = Recording(plan, images)
+    scores = recording.scores.detach()
+    explained = scores.gather(1, targets.unsqueeze(1)).squeeze(1)
+    one_hot = torch.zeros_like(scores).scatter_(1, targets.unsqueeze(1), 1)
+    explanations = {}
+    for name, strategy in strategies.items():
+        cotangent, start = one_hot, explained
+        if strategy.start == "positive score":
+            cotangent, start = one_hot * (explained > 0).unsqueeze(1), explained.clamp(min=0)
+        ledger = Ledger(start.double().cpu().numpy()) if ledgers and strategy.conserves else None
+        arrived = recording.walk_back(strategy, cotangent, ledger)
+        if ledger is not None:
+            ledger.inputs = arrived.double().flatten(1).sum(1).cpu().numpy()
+        relevance = arrived.square() if strategy.squared else arrived
+        explanations[name] = Explanation(relevance, start, ledger)
+    return scores, explanations

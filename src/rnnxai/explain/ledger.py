@@ -1,0 +1,85 @@
+"""The books of an explanation: where every bit of the explained score went."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+COLUMNS = ("incoming", "outgoing", "bias", "stabiliser", "dropped", "initial_state")
+LOST = ("bias", "stabiliser", "dropped", "initial_state")
+
+
+@dataclass
+class Ledger:
+    """Relevance in and out of every layer at every time step, for each of N samples.
+
+    Entries are measured, not derived: ``incoming`` sums what reaches a layer's units, ``outgoing``
+    sums the messages it really sent to its inputs. Each row closes,
+    ``incoming = outgoing + bias + stabiliser + dropped + initial_state``, and so do the books as a whole.
+
+    Attributes
+    ----------
+    start : ndarray (N,)
+        The relevance that propagation started with.
+    inputs : ndarray (N,)
+        The relevance that arrived at the model's input.
+    """
+
+    start: NDArray[np.float64]
+    inputs: NDArray[np.float64] = field(init=False)
+    _rows: dict[tuple[str, int], dict[str, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
+
+    def book(self, layer: str, step: int, column: str, values: Tensor) -> None:
+        """Add values (N,) of one step to a column of a layer."""
+        row = self._rows.setdefault((layer, step), {name: np.zeros_like(self.start) for name in COLUMNS})
+        row[column] += values.detach().double().cpu().numpy()
+
+    def book_steps(self, layer: str, column: str, values: Tensor) -> None:
+        """Add values (T, N) of all steps to a column of a layer."""
+        for step, step_values in enumerate(values):
+            self.book(layer, step, column, step_values)
+
+    @cached_property
+    def lost(self) -> NDArray[np.float64]:
+        """What was kept on the way (N,): by biases and stabilisers, dropped, or left in initial states."""
+        total = np.zeros_like(self.start)
+        for row in self._rows.values():
+            for name in LOST:
+                total += row[name]
+        return total
+
+    @cached_property
+    def dropped(self) -> NDArray[np.float64]:
+        """What units without any usable input held (N,)."""
+        return sum((row["dropped"] for row in self._rows.values()), np.zeros_like(self.start))
+
+    @property
+    def residual(self) -> NDArray[np.float64]:
+        """What is missing from the books (N,): start - inputs - lost. Rounding, and nothing else."""
+        return self.start - self.inputs - self.lost
+
+    def table(self, sample: int | None = None) -> pd.DataFrame:
+        """Return the books, one row per layer and step in the order of propagation.
+
+        Parameters
+        ----------
+        sample : int, optional
+            One sample's books. By default the sums over all samples.
+
+        Returns
+        -------
+        DataFrame
+            Columns layer, step, incoming, outgoing, bias, stabiliser, dropped, initial_state.
+        """
+        rows = [
+            {
+                "layer": layer,
+                "step": step,
+                **{name: float(row[name].sum() if sample is None else row[name][sample]) for name in COLUMNS},
+            }
+            for (layer, step), row in self._rows.items()
+        ]
+        return pd.DataFrame(rows, columns=["layer", "step", *COLUMNS])

@@ -1,0 +1,14 @@
+"""Recurrent classifiers: layers, cells, the classifier that unrolls them, and their names."""
+
+from rnnxai._lazy import exports
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "MODELS": "rnnxai.models.zoo:MODELS",
+        "Affine": "rnnxai.models.layers:Affine",
+        "Cell": "rnnxai.models.cells.cell:Cell",
+        "Classifier": "rnnxai.models.classifier:Classifier",
+        "build_model": "rnnxai.models.build:build_model",
+    },
+)

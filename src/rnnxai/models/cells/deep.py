@@ -1,0 +1,60 @@
+"""Deep: pixels are encoded before they meet the recurrent state, and decoded after it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnxai.models.cells.cell import Cell
+from rnnxai.models.layers import Affine, BiasForm, Dropout
+
+
+class Deep(Cell):
+    r"""The thesis' Deep network (256 encoder, 128 hidden, 256 recurrent, 32 output units).
+
+    .. math::
+        e_t &= \operatorname{drop}(\operatorname{relu}(W_e x_t + b_e)) \\
+        r_t &= \operatorname{relu}(W_r \operatorname{drop}(h_{t-1}) + b_r), \quad r_1 = 0 \\
+        h_t &= \operatorname{relu}(W_h \operatorname{drop}([e_t ; r_t]) + b_h) \\
+        z &= W_2 \operatorname{relu}(W_1 \operatorname{drop}(h_T) + b_1) + b_2
+
+    The encoder's units are dropped twice, once by themselves and once in the concatenation.
+    """
+
+    def __init__(
+        self,
+        *,
+        folds: int,
+        features: int,
+        classes: int,
+        dropout: float,
+        bias: BiasForm,
+        encoder: int = 256,
+        hidden: int = 128,
+        recurrent: int = 256,
+        decoder: int = 32,
+    ) -> None:
+        super().__init__()
+        self.encoder = Affine(folds, (features,), encoder, bias)
+        self.hidden = Affine(folds, (encoder, recurrent), hidden, bias)
+        self.recurrent = Affine(folds, (hidden,), recurrent, bias)
+        self.decoder = Affine(folds, (hidden,), decoder, bias)
+        self.output = Affine(folds, (decoder,), classes, bias)
+        self.dropout = Dropout(dropout)
+
+    def prepare(self, patches: Tensor) -> Sequence[Any]:
+        """Encode the pixels of all steps and project them into the hidden layer."""
+        e = self.dropout(torch.relu(self.encoder(patches)))
+        return self.hidden.project(self.dropout(e))
+
+    def step(self, prepared: Any, state: Tensor | None) -> Tensor:
+        """Return h_t (K, N, hidden)."""
+        if state is None:
+            return torch.relu(self.hidden.complete(prepared))
+        r = torch.relu(self.recurrent(self.dropout(state)))
+        return torch.relu(self.hidden.complete(prepared, self.dropout(r)))
+
+    def readout(self, state: Tensor) -> Tensor:
+        """Decode h_T into the logits."""
+        return self.output(torch.relu(self.decoder(self.dropout(state))))  # type: ignore[no-any-return]

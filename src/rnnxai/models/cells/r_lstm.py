@@ -1,0 +1,69 @@
+"""R-LSTM: an LSTM whose candidate is a ReLU layer, so that relevance can pass through it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from rnnxai.models.cells.cell import Cell
+from rnnxai.models.layers import Affine, BiasForm, Dropout, gate
+
+
+class State(NamedTuple):
+    """Cell content and hidden activation, each (K, N, cells)."""
+
+    content: Tensor
+    hidden: Tensor
+
+
+class RLSTM(Cell):
+    r"""The thesis' R-LSTM (256 encoder units, 72 cells).
+
+    .. math::
+        e_t &= \operatorname{drop}(\operatorname{relu}(W_e x_t + b_e)) \\
+        i_t, f_t, o_t &= \sigma(W [e_t ; h_{t-1}] + b) \\
+        g_t &= \operatorname{relu}(W_g [e_t ; h_{t-1}] + b_g) \\
+        c_t &= f_t c_{t-1} + i_t g_t, \quad c_0 = 0 \\
+        h_t &= \operatorname{drop}(o_t c_t), \quad h_0 = 0 \\
+        z &= W_o h_T + b_o
+
+    There is no tanh after the cell. The dropped h_t feeds both the next step and the output. The
+    gates have an ordinary bias that starts at 0, so the forget gate starts half open.
+    """
+
+    def __init__(
+        self,
+        *,
+        folds: int,
+        features: int,
+        classes: int,
+        dropout: float,
+        bias: BiasForm,
+        encoder: int = 256,
+        cells: int = 72,
+    ) -> None:
+        super().__init__()
+        self.encoder = Affine(folds, (features,), encoder, bias)
+        self.gates = Affine(folds, (encoder, cells), 3 * cells, "plain")
+        self.candidate = Affine(folds, (encoder, cells), cells, bias)
+        self.output = Affine(folds, (cells,), classes, bias)
+        self.dropout = Dropout(dropout)
+
+    def prepare(self, patches: Tensor) -> Sequence[Any]:
+        """Encode the pixels of all steps and project them into gates and candidate."""
+        e = self.dropout(torch.relu(self.encoder(patches)))
+        return list(zip(self.gates.project(e), self.candidate.project(e), strict=True))
+
+    def step(self, prepared: Any, state: State | None) -> State:
+        """Return c_t and h_t."""
+        past = () if state is None else (state.hidden,)
+        gates, candidate = prepared
+        i, f, o = gate(self.gates.complete(gates, *past)).chunk(3, dim=-1)
+        g = torch.relu(self.candidate.complete(candidate, *past))
+        content = i * g if state is None else f * state.content + i * g
+        return State(content, self.dropout(o * content))
+
+    def readout(self, state: State) -> Tensor:
+        """Map h_T to the logits."""
+        return self.output(state.hidden)  # type: ignore[no-any-return]

@@ -1,0 +1,212 @@
+"""Layers of a stack of K networks.
+
+Every parameter has a leading fold axis K, and one matrix product serves all folds. K = 1 is the plain
+case. The layers are ordinary modules; the two methods that carry weights go through torch's function
+protocol, so that a running :class:`~rnnxai.explain.recording.Recording` can follow them. Without one
+that costs a single check.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import sqrt
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from torch.overrides import handle_torch_function, has_torch_function_variadic
+
+BiasForm = Literal["negative", "plain", "none"]
+INITIAL_NEGATIVE_BIAS = 0.01
+
+
+class Affine(nn.Module):
+    r"""An affine map of one or several inputs, for K folds at once.
+
+    .. math:: z_k = \sum_p \sum_j w^{(p)}_{jk} x^{(p)}_j + b_k
+
+    The inputs are *parts*: they keep their own columns of one weight matrix, as if they had been
+    concatenated, but they may live in different domains (pixels beside hidden activations), and a
+    part that does not depend on the recurrent state can be projected for all steps in one product.
+
+    Parameters
+    ----------
+    folds : int
+        K, the number of networks in the stack.
+    inputs : sequence of int
+        Width of each part, in the order of the weight's columns.
+    outputs : int
+        Number of units.
+    bias : {"negative", "plain", "none"}
+        ``negative`` is the thesis' :math:`b = -\operatorname{softplus}(\beta)`, which starts at -0.01
+        and stays below zero, so that no unit can create relevance; ``plain`` starts at 0.
+
+    Attributes
+    ----------
+    weight : Parameter (K, outputs, sum(inputs))
+    bias : Parameter (K, outputs) or None
+        The raw parameter; :meth:`offset` is what is added.
+    """
+
+    def __init__(
+        self, folds: int, inputs: Sequence[int], outputs: int, bias: BiasForm = "negative"
+    ) -> None:
+        super().__init__()
+        self.folds = folds
+        self.bias_form = bias
+        edges = [0]
+        for width in inputs:
+            edges.append(edges[-1] + width)
+        self.columns = [slice(*pair) for pair in pairwise(edges)]
+        self.weight = nn.Parameter(torch.empty(folds, outputs, edges[-1]))
+        self.bias = nn.Parameter(torch.empty(folds, outputs)) if bias != "none" else None
+
+    @torch.no_grad()
+    def initialise(self, generators: Sequence[torch.Generator], scale: float = 1.0) -> None:
+        r"""Draw the initial weights of each fold from the fold's own generator.
+
+        Weights come from a normal distribution with :math:`\sigma` = `scale` / sqrt(fan in), cut off at
+        :math:`\pm 2\sigma`; biases start at their form's constant.
+        """
+        sigma = scale / sqrt(self.weight.shape[2])
+        for weight, generator in zip(self.weight, generators, strict=True):
+            nn.init.trunc_normal_(weight, 0.0, sigma, -2 * sigma, 2 * sigma, generator=generator)
+        if self.bias is not None:
+            start = torch.tensor(INITIAL_NEGATIVE_BIAS).expm1().log()
+            self.bias.fill_(float(start) if self.bias_form == "negative" else 0.0)
+
+    def offset(self) -> Tensor | None:
+        """Return the (K, outputs) vector that is added to the weighted sums."""
+        if self.bias is None:
+            return None
+        return -softplus(self.bias) if self.bias_form == "negative" else self.bias
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Map all parts, each (K, ..., width), to (K, ..., outputs)."""
+        if has_torch_function_variadic(*parts):
+            return handle_torch_function(Affine.forward, parts, self, *parts)  # type: ignore[no-any-return]
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+        return self._map(x, self.weight, self.offset())
+
+    def project(self, x: Tensor) -> tuple[Any, ...]:
+        """Map the first part alone, for all steps at once.
+
+        Parameters
+        ----------
+        x : Tensor (K, T, N, width)
+
+        Returns
+        -------
+        tuple of length T
+            One item per step, to be handed to :meth:`complete` as it is.
+        """
+        if has_torch_function_variadic(x):
+            return handle_torch_function(Affine.project, (x,), self, x)  # type: ignore[no-any-return]
+        weight = self.weight[:, :, self.columns[0]]
+        return self._map(x, weight, self.offset()).unbind(1)
+
+    def complete(self, projected: Any, *rest: Tensor) -> Tensor:
+        """Add the remaining parts of one step to its projection.
+
+        Parameters
+        ----------
+        projected : object
+            An item of what :meth:`project` returned.
+        *rest : Tensor (K, N, width)
+            The other parts. None at all stands for zeros, as at the first step.
+
+        Returns
+        -------
+        Tensor (K, N, outputs)
+        """
+        relevant = (self.weight, *rest)  # there may be no other tensor, and a recording must still see it
+        if has_torch_function_variadic(*relevant):
+            return handle_torch_function(Affine.complete, relevant, self, projected, *rest)  # type: ignore[no-any-return]
+        if not rest:
+            return projected  # type: ignore[no-any-return]
+        x = rest[0] if len(rest) == 1 else torch.cat(rest, dim=-1)
+        return torch.baddbmm(projected, x, self.weight[:, :, self.columns[0].stop :].mT)
+
+    def _map(self, x: Tensor, weight: Tensor, offset: Tensor | None) -> Tensor:
+        rows = x.reshape(self.folds, -1, x.shape[-1])
+        if offset is None:
+            mapped = torch.bmm(rows, weight.mT)
+        else:
+            mapped = torch.baddbmm(offset.unsqueeze(1), rows, weight.mT)
+        return mapped.view(*x.shape[:-1], weight.shape[1])
+
+    def extra_repr(self) -> str:
+        """Show the sizes and the form of the bias."""
+        widths = [part.stop - part.start for part in self.columns]
+        return f"folds={self.folds}, inputs={widths}, outputs={self.weight.shape[1]}, bias={self.bias_form}"
+
+
+class Dropout(nn.Module):
+    """Inverted dropout whose folds can draw from streams of their own.
+
+    Parameters
+    ----------
+    p : float
+        Probability that a unit is dropped.
+
+    Attributes
+    ----------
+    generators : sequence of torch.Generator or None
+        One per fold. None draws from torch's default generator.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.generators: Sequence[torch.Generator] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop units of x (K, ..., units) in training mode, with one draw per element."""
+        if not self.training or self.p == 0:
+            return x
+        return x * self.mask(x)
+
+    def mask(self, x: Tensor) -> Tensor:
+        """Draw a mask of x's shape with values 0 and 1 / (1 - p)."""
+        return _bernoulli(x, 1 - self.p, self.generators)
+
+    def extra_repr(self) -> str:
+        """Show the probability."""
+        return f"p={self.p}"
+
+
+def _bernoulli(x: Tensor, keep: float, generators: Iterable[torch.Generator] | None) -> Tensor:
+    """Draw 16 random bits per element, several times faster than ``bernoulli_``.
+
+    One 64-bit draw serves four elements. The threshold is rounded to a multiple of 2**-16, and the
+    surviving units are scaled by the inverse of the probability that results, so the mean is exact.
+    """
+    threshold = round(keep * 2**16)
+    if threshold == 2**16:
+        return torch.ones_like(x)
+    count = x[0].numel()
+    words = torch.empty(x.shape[0], -(-count // 4), dtype=torch.int64, device=x.device)
+    if generators is None:
+        words.random_(-(2**63), None)
+    else:
+        for row, generator in zip(words, generators, strict=True):
+            row.random_(-(2**63), None, generator=generator)
+    lanes = words.view(torch.int16)[:, :count].reshape(x.shape)
+    return (lanes < threshold - 2**15).to(x.dtype).mul_(2**16 / threshold)
+
+
+def gate(z: Tensor) -> Tensor:
+    """Logistic gate of a recurrent cell: a factor in (0, 1) that controls a signal.
+
+    It is a function of its own, and not a bare ``torch.sigmoid``, because explanation methods treat a
+    gate unlike a signal.
+    """
+    if has_torch_function_variadic(z):
+        return handle_torch_function(gate, (z,), z)  # type: ignore[no-any-return]
+    return torch.sigmoid(z)
+
+
+def time_step(index: int, patches: Tensor) -> None:
+    """Tell a running recording which time step of `patches` the next operations belong to."""
+    if has_torch_function_variadic(patches):
+        handle_torch_function(time_step, (patches,), index, patches)
