@@ -1,0 +1,148 @@
+"""What all files of the format have in common: filters, dimension scales, a seal, and how they are opened."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from rnnxai.archive.format import (
+    COMPLETE,
+    CONVENTIONS,
+    DIGEST,
+    DIMENSIONS,
+    FILTERS,
+    FORMAT,
+    TABLE_ROWS,
+    Field,
+)
+from rnnxai.errors import Error
+from rnnxai.files import replacing
+
+
+@contextmanager
+def creating(path: str | Path, kind: str, attributes: Mapping[str, Any]) -> Iterator[h5py.File]:
+    """Write an HDF5 file of the format, whole or not at all.
+
+    The file is sealed when the block ends well and removed when it raises.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the finished file goes.
+    kind : str
+        "attribution" or "scores".
+    attributes : Mapping
+        Root attributes: text, numbers, or lists of either.
+    """
+    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        file.attrs["Conventions"] = CONVENTIONS
+        file.attrs["rnnxai_format"] = FORMAT
+        file.attrs["rnnxai_kind"] = kind
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        yield file
+        file.attrs[DIGEST] = _digest(file)
+        file.attrs[COMPLETE] = np.uint8(1)
+
+
+@contextmanager
+def opening(path: str | Path, kind: str) -> Iterator[h5py.File]:
+    """Open a finished file of the format for reading.
+
+    Raises
+    ------
+    Error
+        If the file is missing, broken, foreign, of another kind or version, unfinished or altered.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise Error(f"{path}: no such file; expected an rnnxai {kind} file")
+    try:
+        # Shared file systems often cannot lock; a finished file never changes, so reading needs no lock.
+        file = h5py.File(path, "r", locking="best-effort")
+    except (OSError, RuntimeError) as error:
+        raise Error(f"{path}: not readable as HDF5 ({error}); expected a whole {kind} file") from error
+    with file:
+        with reading(path):
+            _refuse_unfit(file, path, kind)
+        yield file
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turn what h5py raises on damaged content into an `Error` that names the file."""
+    try:
+        yield
+    except Error:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise Error(f"{path}: damaged content ({error}); write the file anew") from error
+
+
+def write_scales(parent: h5py.Group, sizes: Mapping[str, int]) -> None:
+    """Add one dimension scale per name, the numbers 0, 1, ... of its rows."""
+    for name, size in sizes.items():
+        scale = _dataset(parent, name, (size,), "i4")
+        scale[...] = np.arange(size, dtype=np.int32)
+        scale.attrs["long_name"] = DIMENSIONS[name]
+        scale.make_scale(name)
+
+
+def write_array(parent: h5py.Group, field: Field, values: Any) -> None:
+    """Add an array with its filters, scales and attributes."""
+    values = np.asarray(values, dtype=field.dtype)
+    dataset = _dataset(parent, field.name, values.shape, field.dtype)
+    dataset[...] = values
+    describe(dataset, field)
+
+
+def describe(dataset: h5py.Dataset, field: Field) -> None:
+    """Attach the dimension scales and attributes of a field."""
+    for axis, name in zip(dataset.dims, field.dims, strict=True):
+        axis.attach_scale(dataset.parent[name])
+    dataset.attrs["long_name"] = field.long_name
+    if field.flags:
+        dataset.attrs["flag_values"] = np.arange(len(field.flags), dtype=field.dtype)
+        dataset.attrs["flag_meanings"] = " ".join(field.flags)
+
+
+def expect_attributes(attributes: Mapping[str, Any], names: Sequence[str], path: str | Path) -> None:
+    """Raise an `Error` that lists the root attributes that are missing."""
+    missing = [name for name in names if name not in attributes]
+    if missing:
+        raise Error(f"{path}: attributes {', '.join(missing)} are missing; see rnnxai.archive.provenance")
+
+
+def _dataset(parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+    # Chunked even when small: only chunks carry a checksum.
+    chunks = (min(TABLE_ROWS, shape[0]), *shape[1:])
+    return parent.create_dataset(name, shape, dtype, chunks=chunks, **FILTERS)
+
+
+def _refuse_unfit(file: h5py.File, path: Path, kind: str) -> None:
+    attributes = file.attrs
+    found = attributes.get("rnnxai_format")
+    if found is None:
+        raise Error(f"{path}: an HDF5 file without rnnxai_format; expected an rnnxai {kind} file")
+    if str(found).split(".")[0] != FORMAT.split(".")[0]:
+        raise Error(f"{path}: format {found}; this version reads {FORMAT.split('.')[0]}.x")
+    if attributes.get("rnnxai_kind") != kind:
+        raise Error(f"{path}: a file of kind {attributes.get('rnnxai_kind')!r}; expected {kind!r}")
+    if attributes.get(COMPLETE) != 1:
+        raise Error(f"{path}: not marked complete; its writer did not finish, so write it anew")
+    if attributes.get(DIGEST) != _digest(file):
+        raise Error(f"{path}: its attributes do not have the digest written with them; write it anew")
+
+
+def _digest(file: h5py.File) -> str:
+    values = {name: _plain(value) for name, value in file.attrs.items() if name not in (DIGEST, COMPLETE)}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -1,0 +1,213 @@
+"""Write an attribution file chunk by chunk, with the reductions that scores are made of."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnxai.archive.format import ATTRIBUTION, EXPLANATION, FILTERS, MAP_ROWS, MAPS, PROVENANCE
+from rnnxai.archive.hdf5 import creating, describe, expect_attributes, write_array, write_scales
+from rnnxai.archive.layout import Layout
+from rnnxai.archive.reductions import column_sums
+from rnnxai.errors import Error
+
+
+class AttributionWriter:
+    """Streams heatmaps into one file, which appears when it is whole or not at all.
+
+    Memory holds one chunk of 16 maps and a few numbers per sample. The bytes of the file do not depend
+    on how many samples each :meth:`append` brings.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the finished file goes.
+    layout : Layout
+        Sizes and optional parts.
+    provenance : Mapping
+        Root attributes, from :func:`rnnxai.archive.provenance.provenance` and
+        :func:`rnnxai.archive.provenance.explanation`.
+
+    Raises
+    ------
+    Error
+        If an attribute is missing; on leaving the block, if samples are missing.
+
+    Examples
+    --------
+    >>> with AttributionWriter(path, layout, provenance) as writer:  # doctest: +SKIP
+    ...     for batch in batches:
+    ...         writer.append(relevance=..., prediction=..., label=..., index=..., explained_score=...)
+    """
+
+    def __init__(self, path: str | Path, layout: Layout, provenance: Mapping[str, Any]) -> None:
+        expect_attributes(provenance, (*PROVENANCE, *EXPLANATION), path)
+        self.path = Path(path)
+        self.layout = layout
+        self._provenance = provenance
+        self._arrays = {f.name: np.empty(layout.shape(f), dtype=f.dtype) for f in layout.fields}
+        self._arrays["map_stored"][:] = layout.map_stored
+        self._chunk = np.empty((MAP_ROWS, *layout.shape(MAPS)[1:]), dtype=MAPS.dtype)
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        layout = self.layout
+        attributes = {
+            "NX_class": "NXdata",
+            "signal": MAPS.name,
+            "axes": list(MAPS.dims),
+            "title": "{dataset}, {architecture}, T={T}, fold {fold}, {explainer}".format(**self._provenance),
+            **self._provenance,
+            "conservation_expected": np.uint8(layout.conserves),
+        }
+        with ExitStack() as stack:
+            self._file = stack.enter_context(creating(self.path, ATTRIBUTION, attributes))
+            write_scales(self._file, layout.sizes)
+            shape = layout.shape(MAPS)
+            chunks = (min(MAP_ROWS, layout.samples), *shape[1:])
+            self._maps = self._file.create_dataset(
+                MAPS.name, shape, MAPS.dtype, chunks=chunks, fillvalue=np.float32(np.nan), **FILTERS
+            )
+            describe(self._maps, MAPS)
+            self._maps.attrs["interpretation"] = "image"
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._stack:
+            if error is not None:
+                raise error  # from inside the stack, which then removes the unfinished file
+            self._finish()
+
+    def append(
+        self,
+        *,
+        relevance: npt.ArrayLike,
+        prediction: npt.ArrayLike,
+        label: npt.ArrayLike,
+        index: npt.ArrayLike,
+        explained_score: npt.ArrayLike,
+        start: npt.ArrayLike | None = None,
+    ) -> None:
+        r"""Add the next samples.
+
+        Parameters
+        ----------
+        relevance : array (n, channels, height, width)
+            Maps of any float type; sums are taken in float64 before the map is stored as float32.
+        prediction : array (n, classes)
+            Logits.
+        label : array (n,)
+            Class that was explained.
+        index : array (n,)
+            Row of each sample in the data set file.
+        explained_score : array (n,)
+            Logit of the explained class, :math:`z^*`.
+        start : array (n,), optional
+            Relevance that propagation started from, :math:`R_0`; given exactly when the layout
+            conserves. The conservation error is
+            :math:`|\sum R - R_0| / \max(\sum |R|, |R_0|)`, and 0 where both are 0.
+
+        Raises
+        ------
+        Error
+            If a shape does not fit, a number is not finite or out of range, or there are too many rows.
+        """
+        maps = np.asarray(relevance)
+        layout = self.layout
+        expected = layout.shape(MAPS)[1:]
+        if maps.ndim != 4 or maps.shape[1:] != expected:
+            raise Error(f"relevance has shape {maps.shape}; it must be (n, {', '.join(map(str, expected))})")
+        rows = slice(self._rows, self._rows + len(maps))
+        if rows.stop > layout.samples:
+            raise Error(f"{self.path.name}: {rows.stop} rows given; the layout has {layout.samples}")
+        if (start is None) == layout.conserves:
+            raise Error(
+                f"start is {'missing' if start is None else 'given'}, but conserves={layout.conserves}"
+            )
+        stored = _float32(maps, rows)
+        self._put("prediction", rows, prediction)
+        self._put("label", rows, label, below=layout.classes)
+        self._put("index", rows, index, below=2**32)
+        self._put("explained_score", rows, explained_score)
+        self._reduce(maps, rows, start)
+        self._store(stored, rows)
+        self._rows = rows.stop
+
+    def _put(self, name: str, rows: slice, values: npt.ArrayLike, below: int | None = None) -> None:
+        target = self._arrays[name][rows]
+        given = np.asarray(values)
+        if given.shape != target.shape:
+            raise Error(f"{name} has shape {given.shape}; for these rows it must be {target.shape}")
+        if below is not None:
+            if given.dtype.kind not in "iu":
+                raise Error(f"{name} has type {given.dtype}; it must be whole numbers")
+            if given.size and (given.min() < 0 or given.max() >= below):
+                raise Error(f"{name} spans {given.min()}..{given.max()}; it must lie in 0..{below - 1}")
+        with np.errstate(over="ignore"):
+            target[...] = given
+        _refuse_infinite(name, target, rows)
+
+    def _reduce(self, maps: npt.NDArray[Any], rows: slice, start: npt.ArrayLike | None) -> None:
+        layout, positive = self.layout, np.maximum(maps, 0)
+        total = column_sums(maps, 1)[:, 0]
+        self._put("relevance_sum", rows, total)
+        self._put("relevance_step", rows, column_sums(maps, layout.steps))
+        self._put("relevance_step_positive", rows, column_sums(positive, layout.steps))
+        if layout.blocks is not None:
+            self._put("relevance_block", rows, column_sums(maps, layout.blocks))
+            self._put("relevance_block_positive", rows, column_sums(positive, layout.blocks))
+        if start is not None:
+            begun = np.asarray(start, dtype=np.float64)
+            if begun.shape != total.shape:
+                raise Error(f"start has shape {begun.shape}; for these rows it must be {total.shape}")
+            _refuse_infinite("start", begun, rows)
+            scale = np.maximum(column_sums(np.abs(maps), 1)[:, 0], np.abs(begun))
+            error = np.abs(total - begun) / np.where(scale > 0, scale, 1)
+            self._put("conservation_error", rows, error)
+
+    def _store(self, maps: npt.NDArray[np.float32], rows: slice) -> None:
+        # Whole chunks only: a chunk compressed twice would leave a hole in the file, and its bytes
+        # would depend on the sizes of the batches.
+        kept = self._arrays["map_stored"]
+        for row, heatmap in zip(range(rows.start, rows.stop), maps, strict=True):
+            place = row % MAP_ROWS
+            self._chunk[place] = heatmap if kept[row] else np.nan
+            if place == MAP_ROWS - 1 or row == self.layout.samples - 1:
+                first = row - place
+                if kept[first : row + 1].any():
+                    self._maps[first : row + 1] = self._chunk[: place + 1]
+
+    def _finish(self) -> None:
+        layout = self.layout
+        if self._rows != layout.samples:
+            raise Error(f"{self.path.name}: {self._rows} rows were written; the layout has {layout.samples}")
+        index = self._arrays["index"]
+        if len(np.unique(index)) != len(index):
+            values, counts = np.unique(index, return_counts=True)
+            raise Error(
+                f"{self.path.name}: index {values[counts > 1][0]} occurs twice; each row is one sample"
+            )
+        for field in layout.fields:
+            write_array(self._file, field, self._arrays[field.name])
+        if layout.conserves:
+            self._file.attrs["conservation_max_error"] = self._arrays["conservation_error"].max()
+
+
+def _float32(maps: npt.NDArray[Any], rows: slice) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        stored = maps.astype(np.float32)
+    _refuse_infinite("relevance", stored, rows)
+    return stored
+
+
+def _refuse_infinite(name: str, values: npt.NDArray[Any], rows: slice) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        raise Error(f"{name} of row {rows.start + int(bad[0, 0])} is not finite in {values.dtype}")
