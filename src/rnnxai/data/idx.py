@@ -163,4 +163,5 @@ def _download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
     try:
         dataset(root, download=True)
     except (RuntimeError, OSError) as error:
-        raise Error(f"{name} could not be downloaded from {', '.join(addresses)}: {error}") from error
+        reason = " ".join(str(error).split())  # torchvision's message has several lines
+        raise Error(f"{name} could not be downloaded from {', '.join(addresses)}: {reason}") from error

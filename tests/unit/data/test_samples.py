@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnnxai.data.definition import DatasetDefinition
+from rnnxai.data.majority import majority_sequences
+from rnnxai.data.samples import Samples, make_samples
+from rnnxai.data.source import Source, load_source
+from rnnxai.data.splits import quality_split, stratified_folds
+from rnnxai.errors import Error
+
+DEFINITIONS = [
+    DatasetDefinition("digits"),
+    DatasetDefinition("digits", leak_free=True, folds=3),
+    DatasetDefinition("digits", leak_free=True, repeats=2, folds=5),
+    DatasetDefinition("digits", blocks=4, repeats=2),
+    DatasetDefinition("digits", blocks=5, seed=9),
+    DatasetDefinition("digits", task="columns"),
+]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Source:
+    return load_source("digits")
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [
+        ("mnist", {9407: ([1, 1, 0], [1, 1, 0]), 913: ([9, 9, 5], [1, 1, 0]), 1898: ([1, 0, 0], [0, 1, 1])}),
+        (
+            "fashion-mnist",
+            {3696: ([5, 5, 2], [1, 1, 0]), 2862: ([7, 0, 7], [1, 0, 1]), 7206: ([5, 5, 2], [1, 1, 0])},
+        ),
+    ],
+)
+def test_the_samples_of_the_thesis(data_root: Path, name: str, samples: dict) -> None:
+    source = load_source(name, data_root)
+    labels = source.labels[60_000:]
+    sequences = majority_sequences(source.images[60_000:], labels, seed=3)
+    for number, (classes, marks) in samples.items():
+        assert labels[sequences.source_index[number]].tolist() == classes
+        assert sequences.majority[number].tolist() == marks
+    anchor_twice = (sequences.source_index == np.arange(10_000)[:, None]).sum(axis=1) == 2
+    assert anchor_twice.sum() == 11
+
+    made = make_samples(DatasetDefinition(name), source)
+    assert np.bincount(made.partition).tolist() == [48_000, 10_000, 12_000]
+    assert np.bincount(made.fold).tolist() == [10_000] * 7
+    assert np.array_equal(made.source_index[48_000:58_000], sequences.source_index + 60_000)
+    assert np.array_equal(made.majority[48_000:58_000], sequences.majority)
+
+
+def test_parts_draw_with_the_seeds_of_the_thesis(digits: Source) -> None:
+    order, partition = quality_split(digits.train_count, len(digits.images))
+    samples = make_samples(DatasetDefinition("digits", seed=10), digits)
+    for code, seed in enumerate((10, 13, 11)):
+        members = order[partition == code]
+        drawn = majority_sequences(digits.images[members], digits.labels[members], seed)
+        assert np.array_equal(samples.source_index[samples.partition == code], members[drawn.source_index])
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
+def test_samples_are_whole(definition: DatasetDefinition, digits: Source) -> None:
+    samples = make_samples(definition, digits)
+    count = len(digits.images) * definition.repeats
+    assert samples.source_index.shape == (count, definition.blocks)
+    assert all(len(x) == count for x in (samples.labels, samples.fold, samples.partition))
+    classes = digits.labels[samples.source_index]
+    if samples.majority is None:
+        assert definition.task == "columns"
+        assert np.array_equal(classes[:, 0], samples.labels)
+        assert np.array_equal(np.sort(samples.source_index[:, 0]), np.arange(count))
+    else:
+        assert np.array_equal(classes == samples.labels[:, None], samples.majority == 1)
+    sizes = np.bincount(samples.fold, minlength=definition.folds)
+    assert sizes.max() - sizes.min() <= 10 * definition.repeats
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
+def test_parts_of_the_quality_split_share_no_image(definition: DatasetDefinition, digits: Source) -> None:
+    samples = make_samples(definition, digits)
+    train, test, val = (set(samples.source_index[samples.partition == p].ravel()) for p in range(3))
+    assert not train & test and not train & val and not test & val
+    assert test == set(range(digits.train_count, len(digits.images)))
+
+
+def shared_images(samples: Samples, folds: int) -> int:
+    """How many images stand in sequences of more than one fold."""
+    seen = np.zeros((folds, samples.source_index.max() + 1), bool)
+    for fold in range(folds):
+        seen[fold, samples.source_index[samples.fold == fold]] = True
+    return int((seen.sum(axis=0) > 1).sum())
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
+def test_leak_free_folds_share_no_image(definition: DatasetDefinition, digits: Source) -> None:
+    shared = shared_images(make_samples(definition, digits), definition.folds)
+    assert (shared == 0) == (definition.leak_free or definition.task == "columns")
+
+
+def test_leak_free_folds_test_the_same_anchors(digits: Source) -> None:
+    leaky = make_samples(DatasetDefinition("digits"), digits)
+    leak_free = make_samples(DatasetDefinition("digits", leak_free=True), digits)
+    assert np.array_equal(leaky.fold, leak_free.fold)
+    assert np.array_equal(leaky.labels, leak_free.labels)
+    anchors, _ = quality_split(digits.train_count, len(digits.images))
+    for samples in (leaky, leak_free):
+        assert (samples.source_index == anchors[:, None]).any(axis=1).all()
+
+
+def test_folds_hold_each_class_alike() -> None:
+    labels = np.repeat(np.arange(3), 14)
+    fold = stratified_folds(labels, 7)
+    for label in range(3):
+        assert np.bincount(fold[labels == label]).tolist() == [2] * 7
+
+
+def test_too_many_folds_are_refused() -> None:
+    with pytest.raises(Error, match="class 1 has 3 samples, too few for 7 folds; use at most 3"):
+        stratified_folds(np.array([0] * 20 + [1] * 3), 7)
