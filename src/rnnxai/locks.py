@@ -19,13 +19,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from rnnxai.errors import Error
+import psutil
 
-if TYPE_CHECKING:
-    import psutil
+from rnnxai.errors import Error
 
 _SUFFIX = ".lock"
 _held: dict[Path, int] = {}  # lock file to its descriptor, open for as long as the lock is held
@@ -132,19 +130,16 @@ def end_orphans(folder: str | Path, grace: float = 30.0) -> list[Holder]:
         If a job runs on another host, belongs to somebody else, cannot be found or does not end.
         Nothing has been ended then, except in the last case.
     """
-    import psutil
-
     found = (_orphan(path) for path in sorted(Path(folder).absolute().glob(f"*{_SUFFIX}")))
     orphans = [orphan for orphan in found if orphan]
     processes = {process for _, _, job in orphans for process in _family(job)}
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(processes, timeout=grace)
-    for process in stubborn:
+    for process in _alive_after(grace, processes):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _, immortal = psutil.wait_procs(stubborn, timeout=grace)
+    immortal = _alive_after(grace, processes)
     for path, holder, _ in orphans:
         if immortal or not _remove_if_free(path):
             raise Error(f"{path}: {holder} does not end, not even by SIGKILL. Its disk may be hanging.")
@@ -228,10 +223,8 @@ def _forget_locks_after_fork() -> None:
 os.register_at_fork(after_in_child=_forget_locks_after_fork)
 
 
-def _orphan(path: Path) -> "tuple[Path, Holder, psutil.Process] | None":
+def _orphan(path: Path) -> tuple[Path, Holder, psutil.Process] | None:
     """Return who holds a job lock, or None after removing a lock file that nobody holds."""
-    import psutil
-
     for _ in range(5):
         if _remove_if_free(path):
             return None
@@ -248,19 +241,15 @@ def _orphan(path: Path) -> "tuple[Path, Holder, psutil.Process] | None":
     raise Error(f"{path}: locked, but not by {holder or 'a process it names'}. See `lsof {path}`.")
 
 
-def _has_open(process: "psutil.Process", path: Path) -> bool:
-    import psutil
-
+def _has_open(process: psutil.Process, path: Path) -> bool:
     try:
         return any(os.path.realpath(path) == file.path for file in process.open_files())
     except psutil.AccessDenied as error:
         raise Error(f"{path}: held by process {process.pid} of another user; ask them to end it.") from error
 
 
-def _family(job: "psutil.Process") -> "set[psutil.Process]":
+def _family(job: psutil.Process) -> set[psutil.Process]:
     """Return a job, the wrappers it runs in and all that these started, never the caller's own line."""
-    import psutil
-
     me = psutil.Process()
     own_line = {me, *me.parents()}
     family = {job}
@@ -282,8 +271,23 @@ def _family(job: "psutil.Process") -> "set[psutil.Process]":
     return family - own_line
 
 
-def _group(process: "psutil.Process") -> int | None:
+def _group(process: psutil.Process) -> int | None:
     try:
         return os.getpgid(process.pid)
     except ProcessLookupError:
         return None
+
+
+def _alive_after(seconds: float, processes: set[psutil.Process]) -> set[psutil.Process]:
+    """Wait for processes to end, at most for some seconds, and return those that have not."""
+    end = time.monotonic() + seconds
+    while (alive := {process for process in processes if _is_alive(process)}) and time.monotonic() < end:
+        time.sleep(0.05)
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    # A zombie has ended; its parent, perhaps the first process of a container, may never fetch it.
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False

@@ -105,7 +105,7 @@ def test_death_frees_the_lock_and_a_left_over_file_locks_nobody_out(tmp_path, st
     "begin_child",
     [
         "child = subprocess.Popen(['sleep', '60'], close_fds=False)",
-        "import os; os.fork() or time.sleep(60)",
+        "import os; r, w = os.pipe(); os.fork() or (os.write(w, b'1'), time.sleep(60)); os.read(r, 1)",
     ],
     ids=["started program", "forked process"],
 )
@@ -160,7 +160,7 @@ def test_an_orphan_is_ended_and_its_neighbour_is_not(tmp_path, start):
         neighbour.kill()
     assert (holder.pid, holder.purpose) == (job.pid, "train/fold-0")
     assert list(tmp_path.iterdir()) == []
-    assert not psutil.pid_exists(job.pid)
+    assert job.wait(timeout=1) == -signal.SIGTERM
 
 
 def test_an_orphan_that_ignores_the_request_is_killed(tmp_path, start):
@@ -168,7 +168,7 @@ def test_an_orphan_that_ignores_the_request_is_killed(tmp_path, start):
     begin = time.monotonic()
     assert len(end_orphans(tmp_path, grace=0.5)) == 1
     assert 0.5 <= time.monotonic() - begin < 10
-    assert not psutil.pid_exists(job.pid)
+    assert job.wait(timeout=1) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("leads_group", [False, True])
@@ -176,7 +176,7 @@ def test_what_an_orphan_started_ends_too(tmp_path, start, leads_group):
     job = start(within="child = subprocess.Popen(['sleep', '60'])", start_new_session=leads_group)
     (child,) = psutil.Process(job.pid).children()
     end_orphans(tmp_path)
-    assert not child.is_running()
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_after_the_main_process_is_killed_job_and_wrapper_end_and_nothing_else(tmp_path):
@@ -198,7 +198,6 @@ def test_after_the_main_process_is_killed_job_and_wrapper_end_and_nothing_else(t
             _, main_pid, _ = (int(outer.stdout.readline()) for _ in range(3))
             assert outer.stdout.readline() == "held\n"
             os.kill(main_pid, signal.SIGKILL)
-            wait_for(lambda: not psutil.pid_exists(main_pid))
             assert len(end_orphans(tmp_path / "locks")) == 1
             assert outer.poll() is None
             time.sleep(0.3)
