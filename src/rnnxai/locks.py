@@ -257,14 +257,12 @@ def _family(job: psutil.Process) -> set[psutil.Process]:
         # The shell and the inner Snakemake around a job would tidy its outputs away when it ends, while
         # the next job may be writing them. They share the job's process group, which somebody else leads.
         group = os.getpgid(job.pid)
-        while (
-            (parent := job.parent())
-            and os.getpgid(parent.pid) == group
-            and parent.pid not in (1, group)
-            and parent not in own_line
-        ):
-            job = parent
-        family |= {job, *job.children(recursive=True)}
+        wrapper: psutil.Process | None = job
+        while wrapper:
+            family |= {wrapper, *wrapper.children(recursive=True)}
+            parent = wrapper.parent()
+            is_wrapper = parent and _group(parent) == group and parent.pid not in (1, group)
+            wrapper = parent if is_wrapper and parent not in own_line else None
         if group in {process.pid for process in family} and group != os.getpgrp():
             # A group that the job leads is all its own, children that lost their parent included.
             family |= {process for process in psutil.process_iter() if _group(process) == group}

@@ -189,7 +189,7 @@ def test_after_the_main_process_is_killed_job_and_wrapper_end_and_nothing_else(t
 
     tidied = tmp_path / "tidied"
     job = JOB.format(folder=str(tmp_path / "locks"), prepare="pass", within="pass")
-    wrapper = runs(job, after=f"pathlib.Path({str(tidied)!r}).touch()")
+    wrapper = runs(job, after=f"time.sleep(0.5); pathlib.Path({str(tidied)!r}).touch()")
     script = runs(runs(wrapper), after="time.sleep(60)")
     if sys.platform == "linux":  # PR_SET_CHILD_SUBREAPER: the script inherits what the main process leaves
         script = f"import ctypes; ctypes.CDLL(None).prctl(36, 1); {script}"
@@ -200,7 +200,7 @@ def test_after_the_main_process_is_killed_job_and_wrapper_end_and_nothing_else(t
             os.kill(main_pid, signal.SIGKILL)
             assert len(end_orphans(tmp_path / "locks")) == 1
             assert outer.poll() is None
-            time.sleep(0.3)
+            time.sleep(1)
             assert not tidied.exists()
         finally:
             os.killpg(outer.pid, signal.SIGKILL)
