@@ -1,17 +1,20 @@
 """Read an attribution file to its end before anything rests on it."""
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from rnnxai.archive.format import MAPS
+from rnnxai.archive.format import CONTENT, MAPS
 from rnnxai.archive.hdf5 import reading
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
 
 
 def check_complete(path: str | Path) -> None:
-    """Check that a file is finished, of the right shape, readable in every chunk, and finite.
+    """Check that a file is finished, of the right shape, readable in every chunk, finite and unaltered.
 
     Parameters
     ----------
@@ -32,14 +35,24 @@ def check_complete(path: str | Path) -> None:
                     f"{path}: {field.name} is {array.dtype} {array.shape}; "
                     f"it must be {np.dtype(field.dtype)} {layout.shape(field)}"
                 )
-        for field in layout.fields:
-            values = archive[field.name][...]
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                row = int(np.argwhere(~np.isfinite(values))[0, 0])
-                raise Error(f"{path}: {field.name} of sample {row} is not finite")
+        digest = hashlib.sha256()
         stored = layout.map_stored.astype(bool)
         for rows, maps in archive.chunks():
-            finite = np.isfinite(maps).all(axis=(1, 2, 3))
-            if (stored[rows] & ~finite).any():
-                row = rows.start + int(np.argmax(stored[rows] & ~finite))
-                raise Error(f"{path}: the map of sample {row} is not finite")
+            samples = np.arange(rows.start, rows.stop)[stored[rows]]
+            kept = maps[stored[rows]]
+            _refuse_infinite(path, MAPS.name, kept, samples)
+            digest.update(kept)
+        for field in layout.fields:
+            values = archive[field.name][...]
+            _refuse_infinite(path, field.name, values, np.arange(len(values)))
+            digest.update(values)
+        if archive.attributes.get(CONTENT) != digest.hexdigest():
+            raise Error(f"{path}: its arrays do not have the {CONTENT} written with them; write it anew")
+
+
+def _refuse_infinite(
+    path: str | Path, name: str, values: npt.NDArray[Any], samples: npt.NDArray[np.int64]
+) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        raise Error(f"{path}: {name} of sample {samples[bad[0, 0]]} is not finite")

@@ -103,5 +103,7 @@ EXPLANATION = (
 )
 """Further root attributes of an attribution file (:func:`rnnxai.archive.provenance.explanation`)."""
 
+CONTENT = "content_sha256"
+"""Hash of the kept maps in order, then of every other array: HDF5's own metadata has no checksum."""
 DIGEST = "attributes_sha256"
 COMPLETE = "complete"

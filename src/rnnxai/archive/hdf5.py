@@ -80,7 +80,7 @@ def reading(path: str | Path) -> Iterator[None]:
         yield
     except Error:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise Error(f"{path}: damaged content ({error}); write the file anew") from error
 
 

@@ -1,5 +1,6 @@
 """Write an attribution file chunk by chunk, with the reductions that scores are made of."""
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from rnnxai.archive.format import ATTRIBUTION, EXPLANATION, FILTERS, MAP_ROWS, MAPS, PROVENANCE
+from rnnxai.archive.format import ATTRIBUTION, CONTENT, EXPLANATION, FILTERS, MAP_ROWS, MAPS, PROVENANCE
 from rnnxai.archive.hdf5 import creating, describe, expect_attributes, write_array, write_scales
 from rnnxai.archive.layout import Layout
 from rnnxai.archive.reductions import column_sums
@@ -52,6 +53,7 @@ class AttributionWriter:
         self._arrays = {f.name: np.empty(layout.shape(f), dtype=f.dtype) for f in layout.fields}
         self._arrays["map_stored"][:] = layout.map_stored
         self._chunk = np.empty((MAP_ROWS, *layout.shape(MAPS)[1:]), dtype=MAPS.dtype)
+        self._hash = hashlib.sha256()
         self._rows = 0
 
     def __enter__(self) -> Self:
@@ -175,7 +177,8 @@ class AttributionWriter:
     def _store(self, maps: npt.NDArray[np.float32], rows: slice) -> None:
         # Whole chunks only: a chunk compressed twice would leave a hole in the file, and its bytes
         # would depend on the sizes of the batches.
-        kept = self._arrays["map_stored"]
+        kept = self._arrays["map_stored"].astype(bool)
+        self._hash.update(maps[kept[rows]])
         for row, heatmap in zip(range(rows.start, rows.stop), maps, strict=True):
             place = row % MAP_ROWS
             self._chunk[place] = heatmap if kept[row] else np.nan
@@ -196,6 +199,8 @@ class AttributionWriter:
             )
         for field in layout.fields:
             write_array(self._file, field, self._arrays[field.name])
+            self._hash.update(self._arrays[field.name].tobytes())
+        self._file.attrs[CONTENT] = self._hash.hexdigest()
         if layout.conserves:
             self._file.attrs["conservation_max_error"] = self._arrays["conservation_error"].max()
 

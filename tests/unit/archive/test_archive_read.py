@@ -90,18 +90,20 @@ def replace(name, values):
         ),
         (replace("prediction", np.zeros((20, 4), dtype="f4")), r"\(20, 4\); it must be float32 \(20, 5\)"),
         (lambda f: f["explained_score"].write_direct(np.full(20, np.nan)), "explained_score of sample 0"),
-        (lambda f: f["attribution"].__setitem__((17, 0, 1, 1), np.inf), "the map of sample 17 is not finite"),
-        (lambda f: f["map_stored"].__setitem__(slice(None), 0), None),
+        (
+            lambda f: f["attribution"].__setitem__((17, 0, 1, 1), np.inf),
+            "attribution of sample 17 is not finite",
+        ),
+        (lambda f: f["map_stored"].__setitem__(slice(None), 0), "content_sha256"),
+        (replace("relevance_block", np.zeros((20, 3))), "content_sha256"),
+        (lambda f: f["attribution"].__setitem__((17, 0, 1, 1), 2), "content_sha256"),
     ],
 )
 def test_the_check_reads_to_the_end(archive, change, message):
     edit(archive.path, change)
-    if message is None:
-        return check_complete(archive.path)
     with pytest.raises(Error, match=message) as caught:
         check_complete(archive.path)
     assert str(archive.path) in str(caught.value)
-    return None
 
 
 def test_a_missing_file_and_a_foreign_file_are_refused(tmp_path):
