@@ -55,6 +55,11 @@ def test_the_first_rounds_do_not_depend_on_later_ones(
     assert np.array_equal(more[: len(labels)], once)
 
 
+def test_rounds_differ() -> None:
+    first, second = np.split(draw_majority(np.arange(40) % 4, seed=0, repeats=2)[0], 2)
+    assert (first != second).any(axis=1).mean() > 0.9
+
+
 def thesis_construction(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The thesis' construction word by word, with the global generator and three named images."""
     index, marks = np.zeros((len(labels), 3), int), np.zeros((len(labels), 3), int)
@@ -99,6 +104,8 @@ def test_pictures_show_the_indexed_images(images: np.ndarray, seed: int, blocks:
     [
         ({"blocks": 2}, "blocks is 2; a majority needs at least 3"),
         ({"repeats": 0}, "repeats is 0; each image"),
+        ({"blocks": 3.0}, "blocks is 3.0; it must be a whole number"),
+        ({"seed": "0"}, "seed is '0'; it must be a whole number"),
         ({"seed": -1}, "seed is -1; it must lie between"),
         ({"labels": [4, 4, 4, 4]}, r"the labels hold 1 class\(es\)"),
         ({"labels": [0.5, 1, 1, 0]}, "labels are float64"),

@@ -157,7 +157,7 @@ class Dataset:
         Parameters
         ----------
         rows : array_like of int (n,)
-            Row numbers, in any order.
+            Row numbers, in any order (a mask is refused).
 
         Returns
         -------
@@ -169,7 +169,10 @@ class Dataset:
         Error
             If a row number is out of range.
         """
-        rows = np.asarray(rows, dtype=np.int64)
-        if rows.ndim != 1 or (len(rows) and not 0 <= rows.min() <= rows.max() < len(self)):
+        rows = np.asarray(rows)
+        if rows.size == 0:
+            rows = np.empty(0, np.int64)  # an empty list has no type that tells it from a mask
+        whole = rows.ndim == 1 and rows.dtype.kind in "iu"
+        if not whole or (len(rows) and not 0 <= rows.min() <= rows.max() < len(self)):
             raise Error(f"rows {rows} are not a list of row numbers from 0 to {len(self) - 1}")
         return join_blocks(self.images, self.source_index[rows])

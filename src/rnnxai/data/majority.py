@@ -158,6 +158,9 @@ def _check(labels: NDArray[np.generic], seed: int, blocks: int, repeats: int) ->
     """Return the classes that occur, or say what is wrong."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise Error(f"labels are {labels.dtype} {labels.shape}; they must be whole numbers, one per image")
+    for name, value in (("blocks", blocks), ("repeats", repeats), ("seed", seed)):
+        if not isinstance(value, int | np.integer):
+            raise Error(f"{name} is {value!r}; it must be a whole number")
     if blocks < 3:
         raise Error(f"blocks is {blocks}; a majority needs at least 3")
     if repeats < 1:

@@ -131,8 +131,8 @@ def test_sequences(dataset: Dataset) -> None:
     assert dataset.sequences([]).shape == (0, 1, 28, 84)
 
 
-@pytest.mark.parametrize("rows", [[-1], [1797], [[0]]])
-def test_rows_out_of_range(dataset: Dataset, rows: list) -> None:
+@pytest.mark.parametrize("rows", [[-1], [1797], [[0]], [0.5], [True, False]])
+def test_rows_that_are_none(dataset: Dataset, rows: list) -> None:
     with pytest.raises(Error, match="are not a list of row numbers from 0 to 1796"):
         dataset.sequences(rows)
 

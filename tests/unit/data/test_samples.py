@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.majority import majority_sequences
@@ -59,6 +60,30 @@ def test_parts_draw_with_the_seeds_of_the_thesis(digits: Source) -> None:
         members = order[partition == code]
         drawn = majority_sequences(digits.images[members], digits.labels[members], seed)
         assert np.array_equal(samples.source_index[samples.partition == code], members[drawn.source_index])
+
+
+def test_leak_free_folds_draw_with_seeds_of_their_own(digits: Source) -> None:
+    order, partition = quality_split(digits.train_count, len(digits.images))
+    fold = stratified_folds(digits.labels[order], 3)
+    samples = make_samples(DatasetDefinition("digits", leak_free=True, folds=3), digits)
+    for part, number, seed in [(0, 0, 0), (0, 2, 8), (1, 0, 3), (1, 1, 7), (2, 2, 9)]:
+        inside = (partition == part) & (fold == number)
+        members = order[inside]
+        drawn = majority_sequences(digits.images[members], digits.labels[members], seed)
+        assert np.array_equal(samples.source_index[inside], members[drawn.source_index])
+
+
+def test_splits_are_those_of_the_thesis() -> None:
+    train, val = train_test_split(np.arange(50), test_size=0.2, random_state=71)
+    order, partition = quality_split(50, 60)
+    assert order.tolist() == [*train, *range(50, 60), *val]
+    assert partition.tolist() == [0] * 40 + [1] * 10 + [2] * 10
+
+    labels = np.arange(60) % 4
+    fold = stratified_folds(labels, 5)
+    splitter = StratifiedKFold(n_splits=5, shuffle=True, random_state=71)
+    for number, (_, test) in enumerate(splitter.split(labels, labels)):
+        assert np.flatnonzero(fold == number).tolist() == test.tolist()
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
