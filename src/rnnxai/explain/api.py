@@ -98,8 +98,7 @@ def explain(
         for module, mode in training.items():
             module.training = mode
     explanation = explanations[method]
-    if return_ledger:
-        assert explanation.ledger is not None
+    if explanation.ledger is not None:
         return explanation.relevance, explanation.ledger
     return explanation.relevance
 
@@ -110,7 +109,9 @@ def _check_bounds(images: Tensor, bounds: Bounds) -> None:
         raise Error(f"bounds = {bounds} are not a range; the first must be below the second")
     least, most = (float(value) for value in torch.aminmax(images.detach()))
     if not (low <= least and most <= high):
-        raise Error(f"images range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input")
+        raise Error(
+            f"images range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input"
+        )
 
 
 def _checked_targets(targets: Tensor, images: Tensor) -> Tensor:

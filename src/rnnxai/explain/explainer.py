@@ -45,7 +45,8 @@ def make_strategy(method: str, options: Mapping[str, Any] | None = None) -> Stra
     try:
         strategy: Strategy = METHODS.load(method)(**numbers, **(options or {}))
     except TypeError as error:
-        raise Error(f"explanation method {method!r} does not take the options {dict(options or {})}") from error
+        given = dict(options or {})
+        raise Error(f"explanation method {method!r} does not take the options {given}: {error}") from error
     return strategy
 
 

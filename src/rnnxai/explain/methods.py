@@ -1,4 +1,4 @@
-"""The explanation methods by name. A new method is one function that returns a strategy, and one line here."""
+"""The explanation methods by name. A new one is a function that returns a strategy, and a line here."""
 
 from rnnxai.registry import Entry, Registry
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from rnnxai.explain.rules import Channel, Domain, Input, Rule, Term
+from rnnxai.explain.channels import Channel, Domain, Input, Rule, Term
 
 
 @dataclass
@@ -21,7 +21,9 @@ class Layer:
     columns: Sequence[slice]
     domains: dict[int, Domain] = field(default_factory=dict)
     _copies: dict[tuple[int, float, float], Tensor] = field(default_factory=dict, repr=False)
-    _channels: dict[tuple[Rule, frozenset[Domain]], tuple[Channel, ...]] = field(default_factory=dict, repr=False)
+    _channels: dict[tuple[Rule, frozenset[Domain]], tuple[Channel, ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def units(self) -> int:

@@ -1,6 +1,6 @@
 """Record one forward pass of a model, then walk back through it with any number of methods."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -9,10 +9,10 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from rnnxai.errors import Error
+from rnnxai.explain.channels import Domain
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.operations import AffineOperation, Gate, Projection, ReLU
 from rnnxai.explain.parts import Layer, Part, PartStep, domains_of
-from rnnxai.explain.rules import Domain
 from rnnxai.explain.strategy import Strategy
 from rnnxai.models.layers import Affine, gate, time_step
 
@@ -87,8 +87,8 @@ class Recording(TorchFunctionMode):
         self.ledger: Ledger | None = None
         self._channels = channels
         self._step = 0
-        self._domains: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-        self._gates: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._domains: MutableMapping[Tensor, Domain] = WeakTensorKeyDictionary()
+        self._gates: MutableMapping[Tensor, bool] = WeakTensorKeyDictionary()
         self.images = images.detach().clone().requires_grad_()
         self._domains[self.images] = Domain.SIGNED if plan.bounds is None else Domain.BOUNDED
         with torch.enable_grad(), self:
@@ -188,12 +188,13 @@ class Recording(TorchFunctionMode):
             for step, (one, value) in enumerate(zip(stand_in.unbind(1), values, strict=True))
         )
 
-    def _complete(
-        self, layer: Affine, projected: tuple[PartStep, Tensor, Tensor], *rest: Tensor
-    ) -> Tensor:
+    def _complete(self, layer: Affine, projected: tuple[PartStep, Tensor, Tensor], *rest: Tensor) -> Tensor:
         record = self.plan.layers[id(layer)]
         first, stand_in, value = projected
-        parts = (first, *(self._part(record, index, x) for index, x in enumerate(rest, start=1)))
+        parts: tuple[Part | PartStep, ...] = (
+            first,
+            *(self._part(record, index, x) for index, x in enumerate(rest, start=1)),
+        )
         with torch.no_grad():
             z = layer.complete(value, *rest)
         return self._connect(record, parts, z, first.step, (stand_in, *rest))

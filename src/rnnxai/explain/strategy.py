@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rnnxai.explain.rules import Rule
+from rnnxai.explain.channels import Rule
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """A recurrent classifier of images: cuts them into steps and unrolls a cell over these."""
 
-from torch import Tensor, nn
+from collections.abc import Sequence
+
+from torch import Generator, Tensor, nn
 
 from rnnxai.errors import Error
 from rnnxai.models.cells.cell import Cell
-from rnnxai.models.layers import Affine, time_step
+from rnnxai.models.layers import Affine, Dropout, time_step
 
 
 class Classifier(nn.Module):
@@ -56,11 +58,15 @@ class Classifier(nn.Module):
         """
         plain = images.dim() == 4
         stack = images.unsqueeze(0) if plain else images
-        if stack.dim() != 5 or stack.shape[0] != self.folds or tuple(stack.shape[2:]) != (1, *self.image_size):
+        if (
+            stack.dim() != 5
+            or stack.shape[0] != self.folds
+            or tuple(stack.shape[2:]) != (1, *self.image_size)
+        ):
             height, width = self.image_size
             folds = "" if self.folds == 1 else f"{self.folds}, "
             raise Error(
-                f"images have shape {tuple(images.shape)}, but this model takes ({folds}N, 1, {height}, {width})"
+                f"images have shape {tuple(images.shape)}; this model takes ({folds}N, 1, {height}, {width})"
             )
         logits = self.classify(self.patches(stack))
         return logits.squeeze(0) if plain else logits
@@ -80,6 +86,12 @@ class Classifier(nn.Module):
             time_step(step, patches)
             state = self.cell.step(item, state)
         return self.cell.readout(state)
+
+    def draw_masks_from(self, generators: Sequence[Generator]) -> None:
+        """Let dropout draw each fold's masks from the fold's own generator."""
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.generators = generators
 
     def affine_layers(self) -> dict[str, Affine]:
         """Return the layers that hold weights, by their dotted name inside the cell."""

@@ -48,9 +48,7 @@ class Affine(nn.Module):
         The raw parameter; :meth:`offset` is what is added.
     """
 
-    def __init__(
-        self, folds: int, inputs: Sequence[int], outputs: int, bias: BiasForm = "negative"
-    ) -> None:
+    def __init__(self, folds: int, inputs: Sequence[int], outputs: int, bias: BiasForm = "negative") -> None:
         super().__init__()
         self.folds = folds
         self.bias_form = bias
@@ -84,7 +82,7 @@ class Affine(nn.Module):
     def forward(self, *parts: Tensor) -> Tensor:
         """Map all parts, each (K, ..., width), to (K, ..., outputs)."""
         if has_torch_function_variadic(*parts):
-            return handle_torch_function(Affine.forward, parts, self, *parts)  # type: ignore[no-any-return]
+            return handle_torch_function(Affine.forward, parts, self, *parts)
         x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
         return self._map(x, self.weight, self.offset())
 
@@ -101,7 +99,7 @@ class Affine(nn.Module):
             One item per step, to be handed to :meth:`complete` as it is.
         """
         if has_torch_function_variadic(x):
-            return handle_torch_function(Affine.project, (x,), self, x)  # type: ignore[no-any-return]
+            return handle_torch_function(Affine.project, (x,), self, x)
         weight = self.weight[:, :, self.columns[0]]
         return self._map(x, weight, self.offset()).unbind(1)
 
@@ -121,11 +119,12 @@ class Affine(nn.Module):
         """
         relevant = (self.weight, *rest)  # there may be no other tensor, and a recording must still see it
         if has_torch_function_variadic(*relevant):
-            return handle_torch_function(Affine.complete, relevant, self, projected, *rest)  # type: ignore[no-any-return]
+            return handle_torch_function(Affine.complete, relevant, self, projected, *rest)
+        first: Tensor = projected
         if not rest:
-            return projected  # type: ignore[no-any-return]
+            return first
         x = rest[0] if len(rest) == 1 else torch.cat(rest, dim=-1)
-        return torch.baddbmm(projected, x, self.weight[:, :, self.columns[0].stop :].mT)
+        return torch.baddbmm(first, x, self.weight[:, :, self.columns[0].stop :].mT)
 
     def _map(self, x: Tensor, weight: Tensor, offset: Tensor | None) -> Tensor:
         rows = x.reshape(self.folds, -1, x.shape[-1])
@@ -202,7 +201,7 @@ def gate(z: Tensor) -> Tensor:
     gate unlike a signal.
     """
     if has_torch_function_variadic(z):
-        return handle_torch_function(gate, (z,), z)  # type: ignore[no-any-return]
+        return handle_torch_function(gate, (z,), z)
     return torch.sigmoid(z)
 
 

@@ -1,0 +1,30 @@
+"""The study, from data to report. config.yaml says what is in it; workflow/rules/ has one file per stage."""
+
+from snakemake.utils import min_version
+
+min_version("9.6")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/explain.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+# Archives and networks are asked for by name, so one that was deleted is made again.
+rule all:
+    default_target: True
+    input:
+        every_network(),
+        every_archive(),
+        rules.report.output,
+
+
+onstart:
+    take_over(RESULTS)

@@ -1,0 +1,114 @@
+"""Explain the test set of one network with a group of methods: one archive per method."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from rnnxai.archive.layout import Layout, stored_rows
+from rnnxai.archive.provenance import explanation, provenance
+from rnnxai.archive.write import AttributionWriter
+from rnnxai.data.dataset import Dataset
+from rnnxai.explain.explainer import explain_batch, make_strategy
+from rnnxai.explain.recording import Plan
+from rnnxai.files import sha256
+from rnnxai.models.weights import load_network
+
+MAPS_SEED = 0
+
+
+def explain_network(
+    dataset_path: str | Path,
+    network_path: str | Path,
+    archives: Mapping[str, str | Path],
+    *,
+    dataset: str,
+    architecture: str,
+    steps: int,
+    fold: int | str,
+    explainers: Sequence[Mapping[str, Any]],
+    maps: int | Literal["all"],
+    chunk: int,
+    threads: int = 1,
+    device: str = "cpu",
+) -> None:
+    """Explain the true class of every test sample, right or wrong, with one forward pass for all methods.
+
+    Parameters
+    ----------
+    dataset_path, network_path : str or Path
+    archives : Mapping[str, path]
+        Explainer name to output file.
+    dataset, architecture, steps, fold
+        Which case of the study it is.
+    explainers : sequence of Mapping
+        ``name``, ``method`` and ``options`` of each.
+    maps : int or "all"
+        Samples whose full heatmap is kept; sums per step and block are kept of all.
+    chunk : int
+        Samples explained at once.
+    threads : int
+    device : str
+    """
+    torch.set_num_threads(threads)
+    model, _ = load_network(network_path)
+    model.to(device)
+    samples = Dataset.open(dataset_path)
+    rows = samples.rows(fold, "test")  # type: ignore[arg-type]
+    strategies = {e["name"]: make_strategy(e["method"], e["options"]) for e in explainers}
+    height, width = samples.image_size
+    about = provenance(
+        {"explainers": list(explainers), "maps": maps, "chunk": chunk, "fold": fold, "steps": steps},
+        {"dataset": dataset_path, "network": network_path},
+        seed=MAPS_SEED,
+        threads=threads,
+        device=device,
+    )
+    plan = Plan(model, model.bounds)
+    with ExitStack() as stack:
+        writers = {}
+        for explainer in explainers:
+            name = explainer["name"]
+            layout = Layout(
+                samples=len(rows),
+                channels=1,
+                height=height,
+                width=width,
+                steps=steps,
+                classes=len(samples.classes),
+                blocks=None if samples.majority is None else samples.majority.shape[1],
+                maps=stored_rows(len(rows), maps, MAPS_SEED),
+                conserves=strategies[name].conserves,
+            )
+            which = explanation(
+                dataset=dataset,
+                architecture=architecture,
+                steps=steps,
+                fold=fold,
+                explainer=name,
+                parameters={"method": explainer["method"], **explainer["options"]},
+                model_sha256=sha256(network_path),
+            )
+            writers[name] = stack.enter_context(AttributionWriter(archives[name], layout, about | which))
+        for start in range(0, len(rows), chunk):
+            index = rows[start : start + chunk]
+            images = torch.from_numpy(samples.sequences(index)).to(device)
+            images = images.to(torch.float32).mul_(2 / 255).sub_(1)
+            labels = samples.labels[index]
+            scores, explanations = explain_batch(
+                plan, images, torch.from_numpy(labels).to(device), strategies
+            )
+            logits = scores.cpu().numpy()
+            for name, result in explanations.items():
+                conserves = strategies[name].conserves
+                writers[name].append(
+                    relevance=result.relevance.cpu().numpy(),
+                    prediction=logits,
+                    label=labels,
+                    index=index,
+                    explained_score=logits[np.arange(len(labels)), labels],
+                    start=result.start.cpu().numpy() if conserves else None,
+                )

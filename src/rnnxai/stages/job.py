@@ -1,0 +1,43 @@
+"""What every job of the workflow does around its work: a log, a lock, and errors a person can read."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rnnxai.errors import Error
+from rnnxai.locks import job_lock
+
+
+@contextmanager
+def job(log: str | Path, locks: str | Path) -> Iterator[None]:
+    """Run a block as the job that `log` belongs to.
+
+    The log goes to the file and to the standard error. A lock says that the job is at work, so that no
+    second writer starts beside it. An :class:`~rnnxai.errors.Error` ends the process with its message
+    and nothing else; any other exception is a bug and keeps its traceback.
+
+    Parameters
+    ----------
+    log : str or Path
+        The job's log file; its path names the job.
+    locks : str or Path
+        Folder of the job locks.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[logging.FileHandler(log, mode="w", encoding="utf-8"), logging.StreamHandler()],
+        force=True,
+    )
+    try:
+        with job_lock(locks, str(log)):
+            yield
+    except Error as error:
+        logging.getLogger(__name__).error("%s", error)
+        sys.exit(1)
+    except Exception:
+        logging.getLogger(__name__).exception("this is a bug in rnnxai")
+        raise

@@ -1,0 +1,114 @@
+"""Train a stack of folds: data set file in, one network file per fold out."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnxai.data.dataset import Dataset
+from rnnxai.errors import Error
+from rnnxai.files import sha256, write_text
+from rnnxai.models.build import build_model
+from rnnxai.models.weights import save_network
+from rnnxai.training.batches import Pixels
+from rnnxai.training.checkpoint import Checkpoint
+from rnnxai.training.loop import Run, train
+from rnnxai.training.settings import TrainSettings
+from rnnxai.training.streams import generators
+
+Fold = int | str
+
+
+def train_stack(
+    dataset_path: str | Path,
+    networks: Mapping[Fold, str | Path],
+    metrics: Mapping[Fold, str | Path],
+    checkpoint_path: str | Path,
+    *,
+    architecture: str,
+    steps: int,
+    settings: TrainSettings,
+    code: str,
+) -> None:
+    """Train the folds named by `networks` together and write each one's network and metrics.
+
+    Parameters
+    ----------
+    dataset_path : str or Path
+    networks, metrics : Mapping
+        Fold to output file: safetensors, and JSON lines with one object per epoch.
+    checkpoint_path : str or Path
+        Where the stack is kept between epochs. An interrupted run goes on from there.
+    architecture : str
+    steps : int
+    settings : TrainSettings
+    code : str
+        Fingerprint of the code, part of the run's identity.
+    """
+    torch.set_num_threads(settings.threads)
+    torch.use_deterministic_algorithms(mode=True)
+    device = choose_device(settings.device)
+    folds = list(networks)
+    dataset = Dataset.open(dataset_path)
+    build: dict[str, Any] = {
+        "name": architecture,
+        "image_size": dataset.image_size,
+        "steps": steps,
+        "classes": len(dataset.classes),
+        "dropout": settings.dropout,
+        "bias_init": settings.bias_init,
+    }
+    model = build_model(**build, generators=generators(settings.seed, folds, "initialisation"))
+    identity = _digest(
+        build=build,
+        folds=folds,
+        settings=settings.model_dump(exclude={"epochs"}),  # epochs only say when to stop
+        dataset=sha256(dataset_path),
+        code=code,
+        torch=torch.__version__,
+        device=device,
+    )
+    run = Run(model, folds, settings, device)
+    train(
+        run,
+        Pixels.of(dataset, steps, device),
+        [torch.from_numpy(dataset.rows(fold, "train")) for fold in folds],  # type: ignore[arg-type]
+        [torch.from_numpy(dataset.rows(fold, "test")) for fold in folds],  # type: ignore[arg-type]
+        Checkpoint(checkpoint_path, identity, settings.epochs),
+    )
+    for k, fold in enumerate(folds):
+        history = [epoch[k] for epoch in run.history]
+        about = {
+            "fold": fold,
+            "trained_together": folds,
+            "test_accuracy": history[-1]["test_accuracy"],
+            "settings": settings.model_dump(),
+            "dataset_sha256": sha256(dataset_path),
+        }
+        save_network(run.model, k, networks[fold], build, about)
+        write_text(metrics[fold], "".join(json.dumps(line, sort_keys=True) + "\n" for line in history))
+
+
+def choose_device(wanted: str) -> str:
+    """Turn ``auto`` into a device, and refuse a GPU that is not there.
+
+    Raises
+    ------
+    Error
+        If ``cuda`` is asked for and torch finds no GPU.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise Error(
+            f"device 'cuda' was asked for, but torch {torch.__version__} finds no GPU; "
+            "request one for the job, install a CUDA build of torch, or set train.device: cpu"
+        )
+    return wanted
+
+
+def _digest(**parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

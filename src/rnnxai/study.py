@@ -1,0 +1,109 @@
+"""A study as the list of its cases: which networks there are, with which settings."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from rnnxai.config import Config, ExplainerSettings
+from rnnxai.explain.methods import METHODS
+from rnnxai.models.zoo import MODELS
+from rnnxai.training.settings import TrainSettings
+
+
+class Case(NamedTuple):
+    """One network of a study."""
+
+    dataset: str
+    architecture: str
+    steps: int
+    fold: int | str
+
+
+class Stack(NamedTuple):
+    """Folds of one network that are trained in one job."""
+
+    dataset: str
+    architecture: str
+    steps: int
+    folds: tuple[int | str, ...]
+
+
+class Study:
+    """What a configuration asks for.
+
+    Parameters
+    ----------
+    config : Config
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Every network once, in the order of the configuration."""
+        cases = (
+            Case(dataset, architecture, steps, fold)
+            for experiment in self.config.experiments.values()
+            for dataset in experiment.datasets
+            for architecture in experiment.architectures
+            for steps in experiment.steps
+            for fold in experiment.folds
+        )
+        return list(dict.fromkeys(cases))
+
+    @cached_property
+    def stacks(self) -> list[Stack]:
+        """The training jobs: up to ``folds_per_job`` folds of one network each.
+
+        The quality split is a job of its own, since its training set has another size.
+        """
+        networks: dict[tuple[str, str, int], list[int]] = {}
+        stacks = []
+        for dataset, architecture, steps, fold in self.cases:
+            if isinstance(fold, str):
+                stacks.append(Stack(dataset, architecture, steps, (fold,)))
+            else:
+                networks.setdefault((dataset, architecture, steps), []).append(fold)
+        for network, folds in networks.items():
+            stacks += [Stack(*network, tuple(chunk)) for chunk in _chunks(folds, self.config.folds_per_job)]
+        return stacks
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[ExplainerSettings, ...]]:
+        """The explainer groups by name: the names of their members, joined."""
+        return {"+".join(member.name for member in group): group for group in self.config.explainers}
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """The data sets in use."""
+        return list(dict.fromkeys(case.dataset for case in self.cases))
+
+    def of_dataset(self, dataset: str) -> list[Case]:
+        """Return the cases on one data set."""
+        return [case for case in self.cases if case.dataset == dataset]
+
+    def train_settings(self, dataset: str, architecture: str, steps: int) -> TrainSettings:
+        """Return the training settings of a network, overrides applied in order."""
+        network = {"dataset": dataset, "architecture": architecture, "steps": steps}
+        settings = self.config.train.model_dump()
+        for override in self.config.overrides:
+            wanted = override.when.model_dump(exclude_none=True)
+            if all(network[key] == value for key, value in wanted.items()):
+                settings |= dict(override.set)
+        return TrainSettings(**settings)
+
+
+def code_of_group(group: Sequence[ExplainerSettings]) -> list[str]:
+    """Return the registry targets that a group's methods need."""
+    return sorted({METHODS.target(member.method) for member in group})
+
+
+def code_of_architecture(architecture: str) -> str:
+    """Return the registry target of an architecture."""
+    return MODELS.target(architecture)
+
+
+def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,64 @@
+"""Checkpoints of a stack in training."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rnnxai.files import replacing
+
+LOG = logging.getLogger(__name__)
+
+
+class Checkpoint:
+    """One file that holds a stack between two epochs.
+
+    Parameters
+    ----------
+    path : str or Path
+        The safetensors file. It is replaced as a whole at every save.
+    identity : str
+        A digest of all that the course of training depends on. A checkpoint of another identity is
+        not gone on from.
+    epochs : int
+        The last epoch of the run. A checkpoint from beyond it is not gone on from.
+    """
+
+    def __init__(self, path: str | Path, identity: str, epochs: int) -> None:
+        self.path = Path(path)
+        self.identity = identity
+        self.epochs = epochs
+
+    def save(self, state: dict[str, Tensor], history: list[Any]) -> None:
+        """Replace the checkpoint."""
+        # One metadata key: safetensors writes several in an order that changes from process to process.
+        text = json.dumps({"identity": self.identity, "history": history}, sort_keys=True)
+        with replacing(self.path) as temporary:
+            save_file({key: value.contiguous() for key, value in state.items()}, temporary, {"rnnxai": text})
+
+    def load(self) -> tuple[dict[str, Tensor], list[Any]] | None:
+        """Return state and history, or None where there is nothing to go on from.
+
+        A damaged checkpoint is nothing to go on from: training starts anew and ends in the same
+        weights, only later. The log says why.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                about = json.loads((file.metadata() or {}).get("rnnxai", "{}"))
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        except (SafetensorError, OSError, ValueError) as error:
+            LOG.warning("starting anew: checkpoint %s is damaged (%s)", self.path, error)
+            return None
+        if about.get("identity") != self.identity:
+            LOG.info("starting anew: checkpoint %s belongs to another run", self.path)
+            return None
+        if len(about["history"]) > self.epochs:
+            LOG.info("starting anew: checkpoint %s is past epoch %d", self.path, self.epochs)
+            return None
+        return state, about["history"]

@@ -1,0 +1,26 @@
+"""What a training run depends on."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainSettings(BaseModel):
+    """The settings of a training run; the defaults are the thesis'."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(100, ge=1, description="Passes over the training set. There is no early stopping.")
+    batch_size: int = Field(50, ge=1, description="Sequences per step and fold.")
+    learning_rate: float = Field(2e-4, gt=0, allow_inf_nan=False, description="Adam's, constant.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Probability that a unit is dropped.")
+    bias_init: Literal["thesis", "none"] = Field(
+        "thesis", description="thesis: bias -softplus(b), -0.01 at the start, trainable; none: no bias."
+    )
+    seed: int = Field(0, ge=0, description="Seed of initial weights, order and dropout of every fold.")
+    threads: int = Field(
+        1, ge=1, description="CPU threads of one job. Results depend on it in the last bits."
+    )
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        "cpu", description="Where to train. A job that asks for cuda and finds none stops."
+    )

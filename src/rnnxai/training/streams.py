@@ -1,0 +1,30 @@
+"""Random streams: every fold has its own initialisation, order and dropout.
+
+A stream depends on the seed, the fold and its purpose, and on nothing else. So a fold sees the same
+initial weights, the same order and the same masks whichever folds it is trained beside.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+Purpose = Literal["initialisation", "order", "dropout"]
+PURPOSES: tuple[Purpose, ...] = ("initialisation", "order", "dropout")
+QUALITY = 10_000  # stands for the quality split among the fold numbers
+
+
+def generators(
+    seed: int, folds: Sequence[int | str], purpose: Purpose, device: str = "cpu"
+) -> list[torch.Generator]:
+    """Return one generator per fold for a purpose."""
+    return [
+        torch.Generator(device).manual_seed(_seed(seed, QUALITY if fold == "quality" else int(fold), purpose))
+        for fold in folds
+    ]
+
+
+def _seed(seed: int, fold: int, purpose: Purpose) -> int:
+    words = np.random.SeedSequence([seed, fold, PURPOSES.index(purpose)]).generate_state(2, np.uint32)
+    return int(words[0]) << 31 | int(words[1]) >> 1

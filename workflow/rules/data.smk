@@ -1,0 +1,32 @@
+"""data: one HDF5 file per data set."""
+
+from dataclasses import asdict
+
+from rnnxai.data.sources import SOURCES
+
+
+def definition(wildcards):
+    return CONFIG.datasets[wildcards.dataset]
+
+
+rule dataset:
+    output:
+        f"{RESULTS}/datasets/{{dataset}}.h5",
+    log:
+        f"{RESULTS}/logs/dataset/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/dataset/{{dataset}}.tsv"
+    params:
+        definition=lambda wildcards: canonical(asdict(definition(wildcards))),
+        code=lambda wildcards: code("dataset.py", SOURCES.target(definition(wildcards).source)),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    script:
+        "../scripts/dataset.py"
+
+
+# Nodes of a cluster often have no way out, and the data sets may have to be downloaded.
+localrules:
+    dataset,

@@ -1,0 +1,45 @@
+"""explain: one job and one forward pass per network and group of methods, one archive per method."""
+
+ARCHIVES = f"{RESULTS}/archives/{CASE}"
+
+
+def archives_of(group):
+    return {member.name: f"{ARCHIVES}/{member.name}.attribution.h5" for member in STUDY.groups[group]}
+
+
+def every_archive():
+    return [
+        path.format(**case._asdict())
+        for group in STUDY.groups
+        for path in archives_of(group).values()
+        for case in STUDY.cases
+    ]
+
+
+for group, members in STUDY.groups.items():
+
+    rule:
+        name:
+            f"explain_{re.sub(r'[^a-z0-9]', '_', group)}"
+        input:
+            dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+            network=f"{RESULTS}/models/{CASE}.safetensors",
+        output:
+            **{f"archive_{i}": path for i, path in enumerate(archives_of(group).values())},
+        log:
+            f"{RESULTS}/logs/explain/{CASE}/{group}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/explain/{CASE}/{group}.tsv"
+        params:
+            explainers=canonical([member.model_dump() for member in members]),
+            archive=canonical(CONFIG.archive.model_dump()),
+            code=lambda wildcards, targets=tuple(code_of_group(members)): code(
+                "explain.py", code_of_architecture(wildcards.architecture), *targets
+            ),
+        threads: THREADS
+        resources:
+            mem_mb=lambda wildcards, attempt: 3000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+            gpu=GPUS,
+        script:
+            "../scripts/explain.py"

@@ -1,0 +1,67 @@
+"""score: every sample against its marks, then the study in two tables."""
+
+from rnnxai.scoring.scores import SCORES as SCORE_NAMES
+
+SCORES = f"{RESULTS}/scores/{CASE}/{{group}}"
+
+
+rule score:
+    input:
+        unpack(lambda wildcards: archives_of(wildcards.group)),
+        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+    output:
+        samples=f"{SCORES}.scores.h5",
+        rows=f"{SCORES}.scores.csv",
+    log:
+        f"{RESULTS}/logs/score/{CASE}/{{group}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score/{CASE}/{{group}}.tsv"
+    params:
+        code=code("score.py", *(SCORE_NAMES.target(name) for name in SCORE_NAMES)),
+    wildcard_constraints:
+        group="|".join(map(re.escape, STUDY.groups)),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    script:
+        "../scripts/score.py"
+
+
+rule summary:
+    input:
+        rows=[
+            f"{SCORES}.scores.csv".format(**case._asdict(), group=group)
+            for case in STUDY.cases
+            for group in STUDY.groups
+        ],
+    output:
+        scores=report(
+            f"{RESULTS}/scores/scores.csv",
+            category="Tables",
+            labels={"table": "one row per network and explainer"},
+            caption="../report/scores.rst",
+        ),
+        summary=report(
+            f"{RESULTS}/scores/summary.csv",
+            category="Tables",
+            labels={"table": "summary over folds"},
+            caption="../report/summary.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/summary.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summary.tsv"
+    params:
+        statistics=canonical(CONFIG.statistics.model_dump()),
+        code=code("summary.py"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../scripts/summary.py"
+
+
+localrules:
+    summary,

@@ -1,0 +1,20 @@
+"""Train one stack of folds."""
+
+import json
+
+from rnnxai.stages.job import job
+from rnnxai.stages.train import train_stack
+from rnnxai.training.settings import TrainSettings
+
+_, architecture, steps = snakemake.wildcards.network.split("/")
+with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
+    train_stack(
+        snakemake.input.dataset,
+        dict(zip(snakemake.params.folds, snakemake.output.networks, strict=True)),
+        dict(zip(snakemake.params.folds, snakemake.output.metrics, strict=True)),
+        snakemake.params.checkpoint,
+        architecture=architecture,
+        steps=int(steps.removeprefix("t")),
+        settings=TrainSettings(**json.loads(snakemake.params.settings)),
+        code=snakemake.params.code,
+    )
