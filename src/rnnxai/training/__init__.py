@@ -1,0 +1,1 @@
+"""Training: one loop over a stack of folds, its batches, streams and checkpoints."""
