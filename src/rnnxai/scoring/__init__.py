@@ -1,0 +1,21 @@
+"""Scores of explanations, from archives and plain arrays: nothing here knows a model."""
+
+from rnnxai._lazy import exports
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "REFERENCE_LEVELS": "rnnxai.scoring.statistics:REFERENCE_LEVELS",
+        "SCORES": "rnnxai.scoring.scores:SCORES",
+        "block_cosine": "rnnxai.scoring.blocks:block_cosine",
+        "bootstrap_interval": "rnnxai.scoring.statistics:bootstrap_interval",
+        "majority_share": "rnnxai.scoring.blocks:majority_share",
+        "mean_interval": "rnnxai.scoring.statistics:mean_interval",
+        "merge": "rnnxai.scoring.table:merge",
+        "read_scores": "rnnxai.scoring.store:read_scores",
+        "reference_levels": "rnnxai.scoring.statistics:reference_levels",
+        "score_archive": "rnnxai.scoring.archives:score_archive",
+        "summarise": "rnnxai.scoring.table:summarise",
+        "write_scores": "rnnxai.scoring.store:write_scores",
+    },
+)

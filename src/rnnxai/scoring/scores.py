@@ -1,0 +1,22 @@
+"""The scores by name.
+
+A new one is a function of :class:`~rnnxai.scoring.reductions.Reductions`, as in
+:mod:`rnnxai.scoring.localisation`, and an entry here. Its column and status appear in the score files,
+its mean in the tables.
+"""
+
+from rnnxai.registry import Entry, Registry
+
+SCORES = Registry(
+    "score",
+    {
+        "cosine": Entry(
+            "rnnxai.scoring.localisation:cosine",
+            "cosine between positive block relevance and the majority marks",
+        ),
+        "majority-share": Entry(
+            "rnnxai.scoring.localisation:majority_share",
+            "share of positive relevance on majority blocks",
+        ),
+    },
+)

@@ -1,0 +1,137 @@
+import h5py
+import numpy as np
+import pytest
+
+from rnnxai.archive.read import AttributionArchive
+from rnnxai.errors import Error
+from rnnxai.scoring import archives
+from rnnxai.scoring.archives import score_archive
+from rnnxai.scoring.blocks import block_cosine
+from rnnxai.scoring.scores import SCORES
+
+# By hand, from the blocks of conftest.py and the marks of its index.
+COSINE = [0.078087, 0.780869, 0.702782, 1, np.nan, 0.816497, 0.707107, 0.5]
+SHARE = [0.1, 1, 0.9, 1, np.nan, 2 / 3, 1, 0.5]
+PREDICTED = [0, 0, 1, 2, 0, 1, 2, 1]  # wrong for the first and the last
+
+
+def test_every_sample_by_hand(dataset, make_archive):
+    samples = score_archive(dataset, make_archive(dataset, predicted=PREDICTED)).samples
+    np.testing.assert_allclose(samples["cosine"], COSINE, atol=5e-7)
+    np.testing.assert_allclose(samples["majority_share"], SHARE, atol=1e-6)
+    assert list(samples["cosine_status"]) == [0, 0, 0, 0, 1, 0, 0, 0]
+    assert list(samples["correct"]) == [0, 1, 1, 1, 1, 1, 1, 0]
+    assert list(samples["index"]) == [11, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_the_row_by_hand(dataset, make_archive):
+    row = score_archive(dataset, make_archive(dataset, predicted=PREDICTED)).row
+    assert row == {
+        "dataset": "digits-maj",
+        "architecture": "deep",
+        "T": 1,
+        "fold": 0,
+        "explainer": "lrp",
+        "n": 8,
+        "n_undefined": 1,
+        "accuracy": 0.75,
+        "cosine": pytest.approx(np.nansum(COSINE) / 7, abs=1e-6),
+        "cosine_zero": pytest.approx(np.nansum(COSINE) / 8, abs=1e-6),
+        "cosine_correct": pytest.approx(np.nanmean(COSINE[1:7]), abs=1e-6),
+        "majority_share": pytest.approx(np.nanmean(SHARE), abs=1e-6),
+        "conservation_max_error": None,
+    }
+
+
+def test_archive_scores_equal_scores_of_its_maps(dataset, make_archive):
+    path = make_archive(dataset)
+    with AttributionArchive(path) as archive, h5py.File(dataset) as data:
+        expected = block_cosine(archive["attribution"][:], data["majority"][:][archive["index"][:]])
+    # Maps are stored as float32, block sums come from the maps as computed.
+    np.testing.assert_allclose(score_archive(dataset, path).samples["cosine"], expected, atol=1e-7)
+
+
+def test_the_largest_conservation_error_is_passed_on(dataset, make_archive):
+    row = score_archive(dataset, make_archive(dataset, start=np.full(8, -2.0))).row
+    assert row["conservation_max_error"] == pytest.approx(1 / 3)  # sample 4: |-3 + 2| / 3
+
+
+def test_data_without_marks_have_an_accuracy_only(dataset, make_archive):
+    with h5py.File(dataset, "r+") as file:
+        del file["majority"]
+    scored = score_archive(dataset, make_archive(dataset, blocks=None, predicted=PREDICTED))
+    assert set(scored.samples) == {"index", "correct"}
+    assert scored.row["accuracy"] == 0.75
+    empty = ("n_undefined", "cosine", "cosine_zero", "cosine_correct", "majority_share")
+    assert [scored.row[name] for name in empty] == [None] * 5
+
+
+def test_a_cell_where_nothing_is_right_has_no_mean_over_right_ones(dataset, make_archive):
+    labels = np.array([2, 0, 1, 2, 0, 1, 2, 0])
+    row = score_archive(dataset, make_archive(dataset, predicted=(labels + 1) % 3)).row
+    assert row["accuracy"] == 0
+    assert row["cosine_correct"] is None
+
+
+def test_another_data_set_file_is_refused(dataset, make_archive):
+    path = make_archive(dataset)
+    with h5py.File(dataset, "r+") as file:
+        file["majority"][0] = [0, 1, 1]
+    with pytest.raises(Error, match=r"not the data set file that .* was made from"):
+        score_archive(dataset, path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"index": np.array([12, 0, 1, 2, 3, 4, 5, 6]), "label": np.zeros(8, int)},
+            "index reaches 12; .* 12 rows",
+        ),
+        ({"label": np.array([2, 0, 1, 2, 0, 1, 2, 1])}, "sample 7 explains class 1; its label in .* is 0"),
+        ({"blocks": None}, "blocks are None; the data set marks 3 blocks"),
+        ({"blocks": 1}, "blocks are 1; the data set marks 3 blocks"),
+    ],
+)
+def test_an_archive_that_does_not_fit_its_data_set_is_refused(dataset, make_archive, changes, message):
+    with pytest.raises(Error, match=message):
+        score_archive(dataset, make_archive(**changes))
+
+
+def test_a_missing_or_foreign_data_set_file_is_named(tmp_path, make_archive):
+    with pytest.raises(Error, match=r"none\.h5: no such file; expected the data set file of"):
+        score_archive(tmp_path / "none.h5", make_archive())
+    empty = tmp_path / "empty.h5"
+    h5py.File(empty, "w").close()
+    with pytest.raises(Error, match="no array 'label'; expected a data set file"):
+        score_archive(empty, make_archive())
+
+
+def test_a_damaged_archive_is_not_scored(dataset, make_archive):
+    path = make_archive(dataset)
+    with h5py.File(path, "r+") as file:
+        file["relevance_block_positive"][0] = 1
+    with pytest.raises(Error, match="content_sha256"):
+        score_archive(dataset, path)
+
+
+def test_a_new_score_is_a_function_and_an_entry(dataset, make_archive, monkeypatch):
+    class More(type(SCORES)):
+        def __iter__(self):
+            return iter([*SCORES, "last-share"])
+
+        def load(self, name):
+            if name != "last-share":
+                return SCORES.load(name)
+            return lambda r: (r.block_positive[:, -1], np.zeros(len(r.total), dtype=np.uint8))
+
+    monkeypatch.setattr(archives, "SCORES", More("score", {}))
+    scored = score_archive(dataset, make_archive(dataset))
+    assert scored.row["last_share"] == pytest.approx(scored.samples["last_share"].mean())
+
+
+def test_every_registered_score_loads():
+    assert {name: SCORES.load(name).__name__ for name in SCORES} == {
+        "cosine": "cosine",
+        "majority-share": "majority_share",
+    }

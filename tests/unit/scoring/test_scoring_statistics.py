@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from rnnxai.errors import Error
+from rnnxai.scoring.statistics import (
+    REFERENCE_LEVELS,
+    bootstrap_interval,
+    mean_interval,
+    reference_levels,
+)
+
+SEVEN = [0.72, 0.71, 0.73, 0.74, 0.70, 0.72, 0.75]
+
+
+def test_t_interval_by_hand():
+    # t(6, .975) = 2.446912 from a printed table; s = 0.017182, mean = 0.724286
+    low, high = mean_interval(SEVEN)
+    assert (low, high) == pytest.approx((0.708395, 0.740176), abs=2e-6)
+    assert mean_interval(SEVEN, 0.5).high < high
+
+
+def test_bootstrap_is_seeded_narrower_than_t_and_inside_the_values():
+    interval = bootstrap_interval(SEVEN)
+    assert interval == bootstrap_interval(SEVEN)
+    assert interval != bootstrap_interval(SEVEN, seed=1)
+    assert (
+        mean_interval(SEVEN).low < interval.low < np.mean(SEVEN) < interval.high < mean_interval(SEVEN).high
+    )
+    assert bootstrap_interval(SEVEN, level=0.5).high < interval.high
+
+
+def test_bootstrap_of_two_values_is_known_exactly():
+    # Means of two draws from (0, 1): 0, .5, 1 with chances 1/4, 1/2, 1/4.
+    assert bootstrap_interval([0, 1], level=0.95) == (0, 1)
+    assert bootstrap_interval([0, 1], level=0.4) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("interval", [mean_interval, bootstrap_interval])
+def test_one_value_has_no_interval_and_bad_ones_are_refused(interval):
+    assert np.isnan(interval([0.7])).all()
+    for values in ([], [0.7, np.nan], [[0.7, 0.8]]):
+        with pytest.raises(Error, match="flat list of finite numbers"):
+            interval(values)
+    for level in (0, 1, 95):
+        with pytest.raises(Error, match="between 0 and 1"):
+            interval(SEVEN, level)
+
+
+def test_t_interval_covers_what_it_claims_and_bootstrap_less():
+    samples = np.random.default_rng(0).normal(size=(400, 7))
+    t = np.mean([low < 0 < high for low, high in map(mean_interval, samples)])
+    boot = np.mean([low < 0 < high for low, high in (bootstrap_interval(s, resamples=500) for s in samples)])
+    assert 0.92 < t < 0.98
+    assert 0.82 < boot < 0.92
+
+
+def test_reference_levels_of_three_blocks():
+    expected = {"uniform": 0.8165, "one correct block": 0.7071, "last block": 0.4714}
+    assert expected == pytest.approx(REFERENCE_LEVELS, abs=5e-5)
+
+
+@pytest.mark.parametrize(("blocks", "majority"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (7, 4)])
+def test_reference_levels_in_closed_form(blocks, majority):
+    assert reference_levels(blocks) == reference_levels(blocks, majority)
+    assert reference_levels(blocks) == pytest.approx(
+        {
+            "uniform": (majority / blocks) ** 0.5,
+            "one correct block": majority**-0.5,
+            "last block": majority**0.5 / blocks,
+        }
+    )
+
+
+@pytest.mark.parametrize(("blocks", "majority"), [(3, 0), (3, 4)])
+def test_reference_levels_need_a_majority(blocks, majority):
+    with pytest.raises(Error, match=r"it must be in 1\.\.3"):
+        reference_levels(blocks, majority)

@@ -1,0 +1,127 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnxai.errors import Error
+from rnnxai.scoring.statistics import bootstrap_interval, mean_interval
+from rnnxai.scoring.table import merge, read_table, summarise, write_rows
+
+COSINES = [0.72, 0.71, 0.7 + 1 / 3000]
+
+
+def row(fold, **changes):
+    return {
+        "dataset": "digits-maj",
+        "architecture": "deep",
+        "T": 12,
+        "fold": fold,
+        "explainer": "sa",
+        "n": 100,
+        "n_undefined": fold,
+        "accuracy": 0.9 + fold / 100,
+        "cosine": COSINES[fold],
+        "cosine_zero": COSINES[fold] / 2,
+        "cosine_correct": None,
+        "majority_share": 1.0,
+        "conservation_max_error": None,
+    } | changes
+
+
+BARE = {"n_undefined": None, "cosine": None, "cosine_zero": None, "majority_share": None, "dataset": "NA"}
+GROUPS = [
+    [row(2), row(10 % 3)],
+    [row(0), row(0, explainer="dtd", conservation_max_error=1e-7)],
+    [row(0, **BARE)],
+]
+
+
+@pytest.fixture
+def tables(tmp_path):
+    paths = [tmp_path / f"{number}.csv" for number in range(len(GROUPS))]
+    for path, rows in zip(paths, GROUPS, strict=True):
+        write_rows(path, rows)
+    return paths
+
+
+def test_merged_rows_are_sorted_and_complete(tmp_path, tables):
+    merged = merge(tables, tmp_path / "scores.csv")
+    cells = list(zip(merged.dataset, merged.explainer, merged.fold, strict=True))
+    assert cells == [
+        ("NA", "sa", 0),
+        ("digits-maj", "dtd", 0),
+        ("digits-maj", "sa", 0),
+        ("digits-maj", "sa", 1),
+        ("digits-maj", "sa", 2),
+    ]
+    assert list(merged.cosine)[2:] == pytest.approx(COSINES)
+    assert merged.n_undefined.isna().tolist() == [True, False, False, False, False]
+    pd.testing.assert_frame_equal(read_table(tmp_path / "scores.csv"), merged)
+
+
+def test_the_order_of_tables_and_a_second_merge_change_no_byte(tmp_path, tables):
+    merge(tables, tmp_path / "a.csv")
+    merge(tables[::-1], tmp_path / "b.csv")
+    merge([tmp_path / "a.csv"], tmp_path / "c.csv")
+    assert len({(tmp_path / f"{name}.csv").read_bytes() for name in "abc"}) == 1
+
+
+def test_the_text_of_a_table(tmp_path, tables):
+    lines = tables[0].read_text().splitlines()
+    assert lines[0].split(",") == list(row(0))
+    assert lines[2] == "digits-maj,deep,12,2,sa,100,2,0.92,0.7003333333,0.3501666667,,1,"
+
+
+def test_summary_by_hand(tmp_path, tables):
+    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv")
+    found = summary.query("dataset == 'digits-maj' and explainer == 'sa'").set_index("score")
+    assert list(found.index) == ["cosine", "cosine_zero", "cosine_correct", "majority_share"]
+    first = found.loc["cosine"]
+    rounded = [float(f"{value:.10g}") for value in COSINES]
+    assert (first.folds, first.n_undefined) == (3, 3)
+    assert first["mean"] == pytest.approx(np.mean(rounded))
+    assert first.sd == pytest.approx(np.std(rounded, ddof=1))
+    assert (first.t_low, first.t_high) == pytest.approx(mean_interval(rounded))
+    assert (first.bootstrap_low, first.bootstrap_high) == pytest.approx(bootstrap_interval(rounded))
+    assert first.accuracy == pytest.approx(0.91)
+    assert found.loc["cosine_zero", "mean"] == pytest.approx(np.mean(rounded) / 2)
+    assert found.loc["cosine_correct", "folds"] == 0
+    assert np.isnan(found.loc["cosine_correct", "mean"])
+    pd.testing.assert_frame_equal(read_table(tmp_path / "summary.csv"), summary, rtol=1e-9)
+
+
+def test_one_fold_has_a_mean_and_no_interval(tmp_path, tables):
+    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv")
+    one = summary.query("explainer == 'dtd' and score == 'cosine'").iloc[0]
+    assert (one.folds, one["mean"]) == (1, pytest.approx(0.72))
+    assert one[["sd", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]].isna().all()
+
+
+def test_cells_without_marks_keep_their_accuracy(tmp_path, tables):
+    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv")
+    bare = summary.query("dataset == 'NA' and score == 'cosine'").iloc[0]
+    assert (bare.folds, bare.accuracy) == (0, pytest.approx(0.9))
+    assert pd.isna(bare.n_undefined)
+    assert pd.isna(bare["mean"])
+
+
+def test_two_rows_for_one_archive_are_refused(tmp_path, tables):
+    with pytest.raises(Error, match=r"two rows for .*'fold': 1.*each archive has one"):
+        merge([*tables, tables[0]], tmp_path / "scores.csv")
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_what_is_no_table_is_refused(tmp_path, tables):
+    (tmp_path / "text.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(Error, match="columns dataset, architecture, T, explainer are missing"):
+        merge([tmp_path / "text.csv"], tmp_path / "scores.csv")
+    with pytest.raises(Error, match=r"none\.csv: not readable"):
+        read_table(tmp_path / "none.csv")
+    with pytest.raises(Error, match="no tables to merge"):
+        merge([], tmp_path / "scores.csv")
+    write_rows(tmp_path / "more.csv", [row(0, extra=1.0)])
+    with pytest.raises(Error, match=r"more\.csv: columns are .*'extra'"):
+        merge([*tables, tmp_path / "more.csv"], tmp_path / "scores.csv")
+    with pytest.raises(Error, match="columns dataset, architecture"):
+        write_rows(tmp_path / "a.csv", [{"n": 1}])
+    with pytest.raises(Error, match="columns n, n_undefined"):
+        summarise(pd.DataFrame([row(0)]).drop(columns=["n", "n_undefined"]), tmp_path / "a.csv")
