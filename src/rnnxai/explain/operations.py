@@ -2,11 +2,11 @@
 
 Between two affine layers relevance divided by activation travels backward exactly like a gradient, so
 ordinary autograd carries it through time, through ReLUs, sums and products with a gate. Only the
-operations in this module differ. Each asks the recording for the current strategy when it is walked, so
-one recorded forward pass serves any number of explanation methods.
+operations in this module differ. Each asks for the current strategy when it is walked, so one recorded
+forward pass serves any number of explanation methods.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,9 +14,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from rnnxai.explain.parts import Layer, Part, PartStep, divide, pack, unpack
-
-if TYPE_CHECKING:
-    from rnnxai.explain.recording import Recording
+from rnnxai.explain.walk import Walk
 
 
 class AffineOperation(Function):
@@ -25,7 +23,7 @@ class AffineOperation(Function):
     @staticmethod
     def forward(
         ctx: Any,
-        recording: "Recording",
+        walk: Walk,
         layer: Layer,
         parts: tuple[Part | PartStep, ...],
         z: Tensor,
@@ -35,7 +33,7 @@ class AffineOperation(Function):
         """Return z; `inputs` are what autograd connects, one tensor per part."""
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(z)
-        ctx.recording, ctx.layer, ctx.parts, ctx.step = recording, layer, parts, step
+        ctx.walk, ctx.layer, ctx.parts, ctx.step = walk, layer, parts, step
         ctx.widths = [x.shape[-1] for x in inputs]
         return z.view_as(z)
 
@@ -46,8 +44,8 @@ class AffineOperation(Function):
         nothing = (None,) * 5
         if cotangent is None:
             return nothing + (None,) * len(ctx.parts)
-        recording, layer, parts = ctx.recording, ctx.layer, ctx.parts
-        rule = recording.strategy.rule
+        walk, layer, parts = ctx.walk, ctx.layer, ctx.parts
+        rule = walk.strategy.rule
         if rule is None:
             none = cotangent.new_zeros(cotangent.shape[:-1])
             return nothing + tuple(
@@ -64,11 +62,11 @@ class AffineOperation(Function):
             else part.pull(channels, quotients, spread)
             for part, width in zip(parts, ctx.widths, strict=True)
         ]
-        recording.book(layer, ctx.step, "incoming", relevance.sum(-1))
-        recording.book(layer, ctx.step, "dropped", dropped)
+        walk.book(layer, ctx.step, "incoming", relevance.sum(-1))
+        walk.book(layer, ctx.step, "dropped", dropped)
         for part, message in zip(parts, pulled, strict=True):
             if isinstance(part, Part):
-                recording.book(layer, ctx.step, "outgoing", part.relevance(message).sum(-1))
+                walk.book(layer, ctx.step, "outgoing", part.relevance(message).sum(-1))
         return nothing + tuple(pulled)
 
 
@@ -80,10 +78,10 @@ class Projection(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, recording: "Recording", part: Part, width: int, x: Tensor) -> Tensor:
+    def forward(ctx: Any, walk: Walk, part: Part, width: int, x: Tensor) -> Tensor:
         """Return the (K, T, N, width) stand-in."""
         ctx.set_materialize_grads(False)
-        ctx.recording, ctx.part = recording, part
+        ctx.walk, ctx.part = walk, part
         return x.new_zeros(()).expand(*x.shape[:-1], width)
 
     @staticmethod
@@ -92,14 +90,14 @@ class Projection(Function):
         """Pull the packed quotients of all steps down."""
         if packed is None:
             return (None,) * 4
-        part, rule = ctx.part, ctx.recording.strategy.rule
+        part, rule = ctx.part, ctx.walk.strategy.rule
         if rule is None:
             (cotangent,), _ = unpack(packed, part.layer.units, 1)
             return None, None, None, part.gradient(cotangent)
         channels = part.layer.channels(rule)
         quotients, spread = unpack(packed, part.layer.units, len(channels))
         pulled = part.pull(channels, quotients, spread)
-        ctx.recording.book(part.layer, None, "outgoing", part.relevance(pulled).sum(-1))
+        ctx.walk.book(part.layer, None, "outgoing", part.relevance(pulled).sum(-1))
         return None, None, None, pulled
 
 
@@ -107,10 +105,10 @@ class ReLU(Function):
     """A ReLU that guided backpropagation can ask to stop negative values."""
 
     @staticmethod
-    def forward(ctx: Any, recording: "Recording", z: Tensor) -> Tensor:
+    def forward(ctx: Any, walk: Walk, z: Tensor) -> Tensor:
         """Return max(z, 0)."""
         a = torch.relu(z)
-        ctx.recording = recording
+        ctx.walk = walk
         ctx.save_for_backward(a)
         return a
 
@@ -119,7 +117,7 @@ class ReLU(Function):
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
         """Pass what arrives at active units."""
         (a,) = ctx.saved_tensors
-        if ctx.recording.strategy.guided:
+        if ctx.walk.strategy.guided:
             cotangent = cotangent.clamp(min=0)
         return None, cotangent * (a > 0)
 
@@ -128,13 +126,13 @@ class Gate(Function):
     """The output of a gate, which most methods take as a constant."""
 
     @staticmethod
-    def forward(ctx: Any, recording: "Recording", value: Tensor) -> Tensor:
+    def forward(ctx: Any, walk: Walk, value: Tensor) -> Tensor:
         """Return the value."""
-        ctx.recording = recording
+        ctx.walk = walk
         return value.view_as(value)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
         """Pass the gradient, or nothing at all, which spares autograd the way beyond."""
-        return None, cotangent if ctx.recording.strategy.gates == "follow" else None
+        return None, cotangent if ctx.walk.strategy.gates == "follow" else None

@@ -14,6 +14,7 @@ from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.operations import AffineOperation, Gate, Projection, ReLU
 from rnnxai.explain.parts import Layer, Part, PartStep, domains_of
 from rnnxai.explain.strategy import Strategy
+from rnnxai.explain.walk import Walk
 from rnnxai.models.layers import Affine, gate, time_step
 
 Bounds = tuple[float, float]
@@ -83,8 +84,7 @@ class Recording(TorchFunctionMode):
     def __init__(self, plan: Plan, images: Tensor, channels: int = 2) -> None:
         super().__init__()
         self.plan = plan
-        self.strategy = Strategy()
-        self.ledger: Ledger | None = None
+        self._walk = Walk()
         self._channels = channels
         self._step = 0
         self._domains: MutableMapping[Tensor, Domain] = WeakTensorKeyDictionary()
@@ -110,21 +110,12 @@ class Recording(TorchFunctionMode):
         Tensor (N, ...)
             The gradient, or relevance where the first layer reads bounded pixels by a rule.
         """
-        self.strategy, self.ledger = strategy, ledger
+        self._walk.strategy, self._walk.ledger = strategy, ledger
         try:
             (arrived,) = torch.autograd.grad(self.scores, self.images, cotangent, retain_graph=True)
         finally:
-            self.strategy, self.ledger = Strategy(), None
+            self._walk.strategy, self._walk.ledger = Strategy(), None
         return arrived
-
-    def book(self, layer: Layer, step: int | None, column: str, values: Tensor) -> None:
-        """Book values (1, N) of one step, or (1, T, N) of all steps if `step` is None."""
-        if self.ledger is None:
-            return
-        if values.dim() == 3:
-            self.ledger.book_steps(layer.name, column, values[0])
-        else:
-            self.ledger.book(layer.name, step or 0, column, values[0])
 
     def __torch_function__(
         self,
@@ -180,7 +171,7 @@ class Recording(TorchFunctionMode):
     def _project(self, layer: Affine, x: Tensor) -> tuple[tuple[PartStep, Tensor, Tensor], ...]:
         record = self.plan.layers[id(layer)]
         part = self._part(record, 0, x)
-        stand_in = Projection.apply(self, part, self._channels * record.units + 1, x)
+        stand_in = Projection.apply(self._walk, part, self._channels * record.units + 1, x)
         with torch.no_grad():
             values = layer.project(x)
         return tuple(
@@ -212,17 +203,17 @@ class Recording(TorchFunctionMode):
         inputs: Sequence[Tensor],
     ) -> Tensor:
         layer.domains.update(domains_of(parts))
-        result: Tensor = AffineOperation.apply(self, layer, parts, z, step, *inputs)
+        result: Tensor = AffineOperation.apply(self._walk, layer, parts, z, step, *inputs)
         self._domains[result] = Domain.SIGNED
         return result
 
     def _relu(self, z: Tensor, inplace: bool = False) -> Tensor:
-        result: Tensor = ReLU.apply(self, z)
+        result: Tensor = ReLU.apply(self._walk, z)
         self._domains[result] = Domain.NON_NEGATIVE
         return result
 
     def _gate(self, z: Tensor) -> Tensor:
-        result: Tensor = Gate.apply(self, torch.sigmoid(z))
+        result: Tensor = Gate.apply(self._walk, torch.sigmoid(z))
         self._domains[result] = Domain.NON_NEGATIVE
         self._gates[result] = True
         return result
