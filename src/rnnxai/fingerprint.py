@@ -96,17 +96,21 @@ def _closure(targets: tuple[str | Path, ...], without: Collection[str]) -> dict[
     done = set()
     while waiting:
         wanted, asker = waiting.pop()
-        if wanted not in done and _top(wanted) in followed and wanted.partition(":")[0] not in without:
+        if wanted not in done and _top(wanted) in followed:
             done.add(wanted)
-            waiting += _follow(wanted, asker, found)
+            waiting += _follow(wanted, asker, found, without)
     return found
 
 
-def _follow(wanted: str, asker: str, found: dict[str, _Source]) -> Iterator[tuple[str, str]]:
+def _follow(
+    wanted: str, asker: str, found: dict[str, _Source], without: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """Add the modules that an import runs to `found`, and yield what these import in turn."""
     module, _, name = wanted.partition(":")
     if name and _find(f"{module}.{name}"):
         module, name = f"{module}.{name}", ""
+    if module in without:
+        return
     # Importing a.b.c runs the __init__ files of a and a.b as well.
     for package in _parents(module):
         if _find(package) and not _source(package, asker).only_lists_names:

@@ -136,6 +136,19 @@ def test_another_entry_of_the_same_module_is_another_fingerprint(package):
     assert fingerprint("acme.cells.gate:Gate") != fingerprint("acme.cells.gate:Gate2")
 
 
+def test_some_of_it_can_be_left_out(package):
+    frame = ["acme.helpers", "acme.late"]  # the first takes along what only it imports
+    assert covered("acme.cells.gate", without=frame) == [
+        "acme.cells",
+        "acme.cells.gate",
+        "acme.used_at_run_time",
+    ]
+    before = fingerprint("acme.cells.gate", without=frame)
+    assert before != fingerprint("acme.cells.gate")
+    edit(package / "acme" / "deep.py", "3", "4")
+    assert fingerprint("acme.cells.gate", without=frame) == before
+
+
 def test_scripts_count_with_what_they_import(package):
     script = package / "script.py"
     assert covered(script) == ["rnnxai.errors", "script.py"]

@@ -1,0 +1,55 @@
+# `make` alone says what there is to make.
+
+PYTHON ?= python3
+# Which build of torch `make setup` installs: cpu, or cuda (several GB). TORCH='torch==2.6.0' or any
+# other arguments of pip choose another torch altogether. `make clean` first to change an earlier choice.
+TORCH_BACKEND ?= cpu
+TORCH ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench clean clean-results
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
+	    printf '  make %-14s %s\n' "$$name" "$$what"; done
+
+setup: $(INSTALLED) ## install everything into .venv (TORCH_BACKEND=cpu or cuda)
+
+$(INSTALLED): pyproject.toml constraints.txt tools/install.sh
+	@PYTHON='$(PYTHON)' TORCH_BACKEND='$(TORCH_BACKEND)' TORCH='$(TORCH)' sh tools/install.sh
+	@touch $@
+
+demo: setup ## run a small study of handwritten digits and make its report
+	@touch .venv/.demo
+	@$(BIN)/snakemake --profile profiles/demo
+	@[ results/demo/report.html -nt .venv/.demo ] || echo "The study is up to date: nothing had to run."
+	@echo "Report: results/demo/report.html"
+
+test: setup ## run the tests
+	$(BIN)/pytest
+
+lint: setup ## check style, types and the workflow
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: setup ## lay the code out as `make lint` wants it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow
+
+bench: setup ## measure speed (benchmarks/)
+	@for file in benchmarks/*.py; do \
+	    if [ -e "$$file" ]; then echo "$$file"; $(BIN)/python "$$file" || exit 1; fi; done
+
+clean: ## remove .venv and caches; results and data stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find src tests workflow benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-results: ## remove all results
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
