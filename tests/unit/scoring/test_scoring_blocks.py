@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -32,6 +33,12 @@ def test_the_figure_that_argues_for_the_cosine():
     vectors, majority = [[0, 0.1, 0.9]], [[1, 0, 1]]
     assert majority_share(vectors, majority)[0][0] == pytest.approx(0.9)
     assert cosine(vectors, majority)[0][0] == pytest.approx(0.70, abs=0.005)
+
+
+def test_rounding_does_not_carry_a_cosine_past_1():
+    nearly = [1 - k * 2.0**-53 for k in range(4)]
+    vectors = list(product(nearly, repeat=3))
+    assert cosine(vectors, np.ones((len(vectors), 3)))[0].max() == 1
 
 
 @pytest.mark.parametrize("score", [cosine, majority_share])
