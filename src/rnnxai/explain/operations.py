@@ -66,7 +66,8 @@ class AffineOperation(Function):
         walk.book(layer, ctx.step, "dropped", dropped)
         for part, message in zip(parts, pulled, strict=True):
             if isinstance(part, Part):
-                walk.book(layer, ctx.step, "outgoing", part.relevance(message).sum(-1))
+                column = "initial_state" if part.constant else "outgoing"
+                walk.book(layer, ctx.step, column, part.relevance(message).sum(-1))
         return nothing + tuple(pulled)
 
 

@@ -1,6 +1,6 @@
 """The inputs of a recorded layer, and how relevance is divided among them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -19,7 +19,7 @@ class Layer:
     name: str
     weight: Tensor
     columns: Sequence[slice]
-    domains: dict[int, Domain] = field(default_factory=dict)
+    domains: set[Domain] = field(default_factory=set)
     _copies: dict[tuple[int, float, float], Tensor] = field(default_factory=dict, repr=False)
     _channels: dict[tuple[Rule, frozenset[Domain]], tuple[Channel, ...]] = field(
         default_factory=dict, repr=False
@@ -42,7 +42,7 @@ class Layer:
 
     def channels(self, rule: Rule) -> tuple[Channel, ...]:
         """Return the rule's channels for the domains this layer was seen to read."""
-        key = (rule, frozenset(self.domains.values()))
+        key = (rule, frozenset(self.domains))
         if key not in self._channels:
             self._channels[key] = rule.channels(key[1], self.name)
         return self._channels[key]
@@ -61,16 +61,25 @@ class Part:
     domain : Domain
     bounds : tuple of float or None
         Low and high end of a bounded domain.
+    constant : bool
+        Whether the values do not depend on the model's input, as an initial state does not.
     """
 
     def __init__(
-        self, layer: Layer, index: int, x: Tensor, domain: Domain, bounds: tuple[float, float] | None
+        self,
+        layer: Layer,
+        index: int,
+        x: Tensor,
+        domain: Domain,
+        bounds: tuple[float, float] | None,
+        constant: bool = False,
     ) -> None:
         self.layer = layer
         self.index = index
         self.x = x
         self.domain = domain
         self.bounds = bounds or (0.0, 0.0)
+        self.constant = constant
         self._sums: dict[Term, Tensor] = {}
         self._mass: Tensor | None = None
 
@@ -150,6 +159,7 @@ class PartStep:
     def __init__(self, part: Part, step: int) -> None:
         self.part = part
         self.step = step
+        self.domain = part.domain
 
     def sums(self, channel: Channel) -> Tensor:
         """Return this step's addend to the channel's denominators, (K, N, units)."""
@@ -221,9 +231,3 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
 def _total(tensors: Sequence[Tensor]) -> Tensor:
     return sum(tensors[1:], tensors[0])
-
-
-def domains_of(parts: Sequence[Part | PartStep]) -> Mapping[int, Domain]:
-    """Return the domain of each part by its index."""
-    plain = [part.part if isinstance(part, PartStep) else part for part in parts]
-    return {part.index: part.domain for part in plain}

@@ -12,7 +12,7 @@ from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.operations import AffineOperation, Gate, Projection, ReLU
-from rnnxai.explain.parts import Layer, Part, PartStep, domains_of
+from rnnxai.explain.parts import Layer, Part, PartStep
 from rnnxai.explain.strategy import Strategy
 from rnnxai.explain.walk import Walk
 from rnnxai.models.layers import Affine, gate, time_step
@@ -22,8 +22,6 @@ Bounds = tuple[float, float]
 # Operations that only move values about: relevance moves back with them, as a gradient would.
 MOVES = frozenset(
     {
-        torch.cat,
-        torch.stack,
         torch.Tensor.chunk,
         torch.Tensor.contiguous,
         torch.Tensor.expand,
@@ -39,6 +37,7 @@ MOVES = frozenset(
         torch.Tensor.__getitem__,
     }
 )
+JOINS = frozenset({torch.cat, torch.stack})
 SUMS = frozenset({torch.add, torch.Tensor.add, torch.Tensor.__add__})
 PRODUCTS = frozenset({torch.mul, torch.Tensor.mul, torch.Tensor.__mul__})
 
@@ -87,6 +86,7 @@ class Recording(TorchFunctionMode):
         self._walk = Walk()
         self._channels = channels
         self._step = 0
+        self._hindrance: str | None = None
         self._domains: MutableMapping[Tensor, Domain] = WeakTensorKeyDictionary()
         self._gates: MutableMapping[Tensor, bool] = WeakTensorKeyDictionary()
         self.images = images.detach().clone().requires_grad_()
@@ -109,10 +109,21 @@ class Recording(TorchFunctionMode):
         -------
         Tensor (N, ...)
             The gradient, or relevance where the first layer reads bounded pixels by a rule.
+
+        Raises
+        ------
+        Error
+            If the scores do not depend on the images, or relevance cannot go through this model.
         """
+        if strategy.rule is not None and self._hindrance:
+            raise Error(f"relevance cannot be propagated: {self._hindrance}")
+        if not self.scores.requires_grad:
+            raise Error("the scores do not depend on the images, so there is nothing to explain")
         self._walk.strategy, self._walk.ledger = strategy, ledger
         try:
-            (arrived,) = torch.autograd.grad(self.scores, self.images, cotangent, retain_graph=True)
+            (arrived,) = torch.autograd.grad(
+                self.scores, self.images, cotangent, retain_graph=True, materialize_grads=True
+            )
         finally:
             self._walk.strategy, self._walk.ledger = Strategy(), None
         return arrived
@@ -130,11 +141,15 @@ class Recording(TorchFunctionMode):
         if handler is not None:
             return handler(self, *args, **kwargs)
         result = func(*args, **kwargs)
+        operands = _flat((args or tuple(kwargs.values()))[:1] if func in JOINS else (args, kwargs))
+        signals = [item for item in operands if isinstance(item, Tensor) and item in self._domains]
+        if not signals:
+            return result
         outputs = [item for item in _flat(result) if isinstance(item, Tensor) and item.requires_grad]
         if not outputs:
             return result
-        signals = [item for item in _flat((args, kwargs)) if isinstance(item, Tensor) and item.requires_grad]
-        domain = self._result_domain(func, signals)
+        others = [item for item in operands if not any(item is signal for signal in signals)]
+        domain = self._result_domain(func, signals, others)
         is_gate = all(item in self._gates for item in signals)
         for output in outputs:
             self._domains[output] = domain
@@ -142,26 +157,41 @@ class Recording(TorchFunctionMode):
                 self._gates[output] = True
         return result
 
-    def _result_domain(self, func: Callable[..., Any], signals: Sequence[Tensor]) -> Domain:
-        domains = {self._domains.get(item, Domain.SIGNED) for item in signals}
-        if func in MOVES and len(domains) == 1:
+    def _result_domain(
+        self, func: Callable[..., Any], signals: Sequence[Tensor], others: Sequence[Any]
+    ) -> Domain:
+        domains = {self._domains[item] for item in signals}
+        if func in MOVES or (func in JOINS and domains == {Domain.BOUNDED} and not others):
             return domains.pop()
-        if func in SUMS or func in MOVES:
-            return Domain.NON_NEGATIVE if domains == {Domain.NON_NEGATIVE} else Domain.SIGNED
-        if func in PRODUCTS:
+        if Domain.BOUNDED in domains:
+            self._hinder(f"{_name(func)} changes pixels before an affine layer has read them")
+        if func in SUMS or func in JOINS:
+            gates = [item for item in signals if item in self._gates]
+            if len(gates) < len(signals) and any(_any_nonzero(item) for item in (*gates, *others)):
+                self._hinder(
+                    f"{_name(func)} puts a constant or a gate that is not zero beside a signal, and what it would "
+                    "keep is in no books; a bias belongs into an affine layer"
+                )
+        elif func in PRODUCTS:
             if len([item for item in signals if item not in self._gates]) > 1:
                 raise Error(
                     f"a product of two signals of shapes {[tuple(s.shape) for s in signals]} has no unique "
                     "explanation; pass the controlling factor through rnnxai.models.layers.gate"
                 )
-            return Domain.NON_NEGATIVE if domains == {Domain.NON_NEGATIVE} else Domain.SIGNED
-        raise Error(
-            f"{resolve_name(func) or func} cannot be explained: it is none of the operations whose relevance "
-            "is known (affine layers, ReLU, gates, sums, products with a gate, reshaping)"
-        )
+        else:
+            raise Error(
+                f"{_name(func)} cannot be explained: it is none of the operations whose relevance is known "
+                "(affine layers, ReLU, gates, sums, products with a gate, reshaping)"
+            )
+        alike = domains == {Domain.NON_NEGATIVE} and not any(_any_negative(item) for item in others)
+        return Domain.NON_NEGATIVE if alike else Domain.SIGNED
+
+    def _hinder(self, reason: str) -> None:
+        """Note why relevance cannot go through this model. The gradient still can."""
+        self._hindrance = self._hindrance or reason
 
     def _affine(self, layer: Affine, *inputs: Tensor) -> Tensor:
-        record = self.plan.layers[id(layer)]
+        record = self._record(layer)
         parts = tuple(self._part(record, index, x) for index, x in enumerate(inputs))
         step = self._step if inputs[0].dim() == 3 else None
         with torch.no_grad():
@@ -169,7 +199,7 @@ class Recording(TorchFunctionMode):
         return self._connect(record, parts, z, step, inputs)
 
     def _project(self, layer: Affine, x: Tensor) -> tuple[tuple[PartStep, Tensor, Tensor], ...]:
-        record = self.plan.layers[id(layer)]
+        record = self._record(layer)
         part = self._part(record, 0, x)
         stand_in = Projection.apply(self._walk, part, self._channels * record.units + 1, x)
         with torch.no_grad():
@@ -180,7 +210,7 @@ class Recording(TorchFunctionMode):
         )
 
     def _complete(self, layer: Affine, projected: tuple[PartStep, Tensor, Tensor], *rest: Tensor) -> Tensor:
-        record = self.plan.layers[id(layer)]
+        record = self._record(layer)
         first, stand_in, value = projected
         parts: tuple[Part | PartStep, ...] = (
             first,
@@ -190,9 +220,21 @@ class Recording(TorchFunctionMode):
             z = layer.complete(value, *rest)
         return self._connect(record, parts, z, first.step, (stand_in, *rest))
 
+    def _record(self, layer: Affine) -> Layer:
+        try:
+            return self.plan.layers[id(layer)]
+        except KeyError:
+            raise Error(f"{layer} is no submodule of the model; make it an attribute of its cell") from None
+
     def _part(self, layer: Layer, index: int, x: Tensor) -> Part:
-        domain = self._domains.get(x, Domain.SIGNED)
-        return Part(layer, index, x.detach(), domain, self.plan.bounds)
+        constant = x not in self._domains
+        if constant:  # an initial state, say
+            domain = Domain.SIGNED if _any_negative(x) else Domain.NON_NEGATIVE
+        else:
+            domain = self._domains[x]
+        if x in self._gates:
+            self._hinder(f"layer {layer.name!r} reads a gate, which is a constant to relevance")
+        return Part(layer, index, x.detach(), domain, self.plan.bounds, constant)
 
     def _connect(
         self,
@@ -202,12 +244,14 @@ class Recording(TorchFunctionMode):
         step: int | None,
         inputs: Sequence[Tensor],
     ) -> Tensor:
-        layer.domains.update(domains_of(parts))
+        layer.domains |= {part.domain for part in parts}
         result: Tensor = AffineOperation.apply(self._walk, layer, parts, z, step, *inputs)
         self._domains[result] = Domain.SIGNED
         return result
 
     def _relu(self, z: Tensor, inplace: bool = False) -> Tensor:
+        if self._domains.get(z) is Domain.BOUNDED:
+            self._hinder("a ReLU changes pixels before an affine layer has read them")
         result: Tensor = ReLU.apply(self._walk, z)
         self._domains[result] = Domain.NON_NEGATIVE
         return result
@@ -234,9 +278,21 @@ HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
+def _name(func: Callable[..., Any]) -> str:
+    return resolve_name(func) or str(func)
+
+
 def _flat(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, tuple | list):
         return [item for element in value for item in _flat(element)]
     return [value]
+
+
+def _any_nonzero(value: Any) -> bool:
+    return isinstance(value, Tensor | int | float) and bool(torch.as_tensor(value).detach().any())
+
+
+def _any_negative(value: Any) -> bool:
+    return isinstance(value, Tensor | int | float) and bool((torch.as_tensor(value).detach() < 0).any())
