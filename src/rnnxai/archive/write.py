@@ -175,8 +175,8 @@ class AttributionWriter:
             self._put("conservation_error", rows, error)
 
     def _store(self, maps: npt.NDArray[np.float32], rows: slice) -> None:
-        # Whole chunks only: a chunk compressed twice would leave a hole in the file, and its bytes
-        # would depend on the sizes of the batches.
+        # Whole chunks only, so that each is compressed once whatever its size and that of the batches,
+        # and a chunk without a kept map is never made.
         kept = self._arrays["map_stored"].astype(bool)
         self._hash.update(maps[kept[rows]])
         for row, heatmap in zip(range(rows.start, rows.stop), maps, strict=True):

@@ -58,13 +58,6 @@ def test_equal_content_gives_equal_bytes_whatever_the_batches(tmp_path, write, l
     assert len({path.read_bytes() for path in files}) == 1
 
 
-def test_batches_leave_no_trace_in_chunks_larger_than_the_cache_of_hdf5(tmp_path, write):
-    maps = np.random.default_rng(1).normal(size=(20, 1, 128, 144))
-    sizes = {"height": 128, "width": 144, "conserves": False}
-    files = [write(tmp_path / f"{b}.h5", b, {"relevance": maps}, **sizes).path for b in (5, 20)]
-    assert len({path.read_bytes() for path in files}) == 1
-
-
 def test_optional_arrays_are_there_exactly_when_they_apply(tmp_path, write):
     path = write(tmp_path / "a.h5", blocks=None, conserves=False).path
     with AttributionArchive(path) as read, h5py.File(path) as file:
