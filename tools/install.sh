@@ -34,7 +34,7 @@ $pip install "$(pinned pip)"
 if [ -n "$choice" ]; then
     say "installing $choice"
     $pip install $choice torchvision
-elif $pip show torch torchvision; then
+elif $pip show torchvision; then
     say "keeping the torch that is there"
 elif [ "$backend" = cuda ]; then
     say "installing $(pinned torch) with CUDA: several GB, this takes a while"
