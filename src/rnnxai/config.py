@@ -3,15 +3,16 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
-from rnnxai.explain.methods import METHODS
+from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.zoo import MODELS
 from rnnxai.training.settings import TrainSettings
 
@@ -97,9 +98,13 @@ class ExplainerSettings(_Settings):
     def _complete(cls, value: Any) -> Any:
         value = {"method": value} if isinstance(value, str) else value
         if isinstance(value, Mapping) and "method" in value:
-            METHODS.target(value["method"])
             value = {"name": value["method"], **value}
         return value
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        make_strategy(self.method, self.options)
+        return self
 
 
 class ArchiveSettings(_Settings):
@@ -243,15 +248,40 @@ def _check_data_folder(config: Config) -> None:
 
 
 def _lines(error: ValidationError) -> list[str]:
-    return [_line(item) for item in error.errors(include_url=False)]
+    items = error.errors(include_url=False)
+    # A list with a wrong item is also reported as too short; the item says it better.
+    causes = [item for item in items if not any(_inside(other["loc"], item["loc"]) for other in items)]
+    return [_line(item) for item in causes]
 
 
-def _line(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"] if not str(part).startswith("function-"))
+def _inside(loc: tuple[int | str, ...], of: tuple[int | str, ...]) -> bool:
+    return len(loc) > len(of) and loc[: len(of)] == of
+
+
+def _line(item: ErrorDetails) -> str:
+    path = [part for part in item["loc"] if part != "[key]"]
+    key = ".".join(map(str, path))
     found = item["input"]
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key (value {found!r}); see the comments in config.yaml for the allowed keys"
+        return f"{key}: unknown key; allowed: {', '.join(_keys_beside(path))}"
     message = item["msg"].removeprefix("Value error, ")
-    if key and not isinstance(found, Mapping | list | tuple) and item["type"] != "missing":
-        return f"{key}: {found!r} is not allowed: {message}"
-    return f"{key}: {message}" if key else message
+    if not key or item["type"] == "missing" or isinstance(found, Mapping | Config):
+        return f"{key}: {message}" if key else message
+    return f"{key}: {found!r} is not allowed: {message}"
+
+
+def _keys_beside(path: list[int | str]) -> list[str]:
+    """Return the keys that are known where `path` ends."""
+    annotation: Any = Config
+    for part in path[:-1]:
+        model = _model_in(annotation)
+        if model is not None and part in model.model_fields:
+            annotation = model.model_fields[str(part)].annotation
+    model = _model_in(annotation)
+    return list(model.model_fields) if model else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)

@@ -16,13 +16,13 @@ rule dataset:
         f"{RESULTS}/logs/dataset/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/dataset/{{dataset}}.tsv"
-    params:
-        definition=lambda wildcards: canonical(asdict(definition(wildcards))),
-        code=lambda wildcards: code("dataset.py", SOURCES.target(definition(wildcards).source)),
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        definition=lambda wildcards: canonical(asdict(definition(wildcards))),
+        code=lambda wildcards: code("dataset.py", SOURCES.target(definition(wildcards).source)),
     script:
         "../scripts/dataset.py"
 

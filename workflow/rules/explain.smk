@@ -30,16 +30,16 @@ for group, members in STUDY.groups.items():
             f"{RESULTS}/logs/explain/{CASE}/{group}.log",
         benchmark:
             f"{RESULTS}/benchmarks/explain/{CASE}/{group}.tsv"
+        threads: THREADS
+        resources:
+            mem_mb=lambda wildcards, attempt: 3000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+            gpu=GPUS,
         params:
             explainers=canonical([member.model_dump() for member in members]),
             archive=canonical(CONFIG.archive.model_dump()),
             code=lambda wildcards, targets=tuple(code_of_group(members)): code(
                 "explain.py", code_of_architecture(wildcards.architecture), *targets
             ),
-        threads: THREADS
-        resources:
-            mem_mb=lambda wildcards, attempt: 3000 * attempt,
-            runtime=lambda wildcards, attempt: 30 * attempt,
-            gpu=GPUS,
         script:
             "../scripts/explain.py"

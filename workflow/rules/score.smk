@@ -16,14 +16,14 @@ rule score:
         f"{RESULTS}/logs/score/{CASE}/{{group}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/score/{CASE}/{{group}}.tsv"
-    params:
-        code=code("score.py", *(SCORE_NAMES.target(name) for name in SCORE_NAMES)),
     wildcard_constraints:
         group="|".join(map(re.escape, STUDY.groups)),
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        code=code("score.py", *(SCORE_NAMES.target(name) for name in SCORE_NAMES)),
     script:
         "../scripts/score.py"
 
@@ -52,13 +52,13 @@ rule summary:
         f"{RESULTS}/logs/summary.log",
     benchmark:
         f"{RESULTS}/benchmarks/summary.tsv"
-    params:
-        statistics=canonical(CONFIG.statistics.model_dump()),
-        code=code("summary.py"),
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        statistics=canonical(CONFIG.statistics.model_dump()),
+        code=code("summary.py"),
     script:
         "../scripts/summary.py"
 

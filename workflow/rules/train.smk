@@ -33,11 +33,6 @@ for folds in sorted({stack.folds for stack in STUDY.stacks}, key=str):
             f"{RESULTS}/logs/train/{{network}}/folds-{label}.log",
         benchmark:
             f"{RESULTS}/benchmarks/train/{{network}}/folds-{label}.tsv"
-        params:
-            folds=folds,
-            settings=lambda wildcards: train_settings(*re.split("/t?", wildcards.network)),
-            code=lambda wildcards: code("train.py", code_of_architecture(wildcards.network.split("/")[1])),
-            checkpoint=f"{RESULTS}/checkpoints/{{network}}/folds-{label}.safetensors",
         wildcard_constraints:
             network=stacked(folds),
         threads: THREADS
@@ -45,5 +40,10 @@ for folds in sorted({stack.folds for stack in STUDY.stacks}, key=str):
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
             runtime=lambda wildcards, attempt: 240 * attempt,
             gpu=GPUS,
+        params:
+            folds=folds,
+            settings=lambda wildcards: train_settings(*re.split("/t?", wildcards.network)),
+            code=lambda wildcards: code("train.py", code_of_architecture(wildcards.network.split("/")[1])),
+            checkpoint=f"{RESULTS}/checkpoints/{{network}}/folds-{label}.safetensors",
         script:
             "../scripts/train.py"

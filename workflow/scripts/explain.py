@@ -15,7 +15,7 @@ with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
         dataset=wildcards.dataset,
         architecture=wildcards.architecture,
         steps=int(wildcards.steps),
-        fold=wildcards.fold,
+        fold="quality" if wildcards.fold == "quality" else int(wildcards.fold),
         explainers=explainers,
         threads=snakemake.threads,
         **json.loads(snakemake.params.archive),

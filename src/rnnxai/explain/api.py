@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from rnnxai.errors import Error
-from rnnxai.explain.explainer import explain_batch, make_strategy
+from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.recording import Bounds, Plan
+from rnnxai.explain.strategy import make_strategy
 
 
 @overload

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnxai.errors import Error
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.methods import METHODS
 from rnnxai.explain.recording import Plan, Recording
 from rnnxai.explain.strategy import Strategy
 
@@ -31,23 +28,6 @@ class Explanation:
     relevance: Tensor
     start: Tensor
     ledger: Ledger | None
-
-
-def make_strategy(method: str, options: Mapping[str, Any] | None = None) -> Strategy:
-    """Return the strategy of a named method with its options.
-
-    Raises
-    ------
-    Error
-        If the method or one of its options is unknown.
-    """
-    _, numbers = METHODS.resolve(method)
-    try:
-        strategy: Strategy = METHODS.load(method)(**numbers, **(options or {}))
-    except TypeError as error:
-        given = dict(options or {})
-        raise Error(f"explanation method {method!r} does not take the options {given}: {error}") from error
-    return strategy
 
 
 def explain_batch(

@@ -89,9 +89,10 @@ class Recording(TorchFunctionMode):
         self._hindrance: str | None = None
         self._domains: MutableMapping[Tensor, Domain] = WeakTensorKeyDictionary()
         self._gates: MutableMapping[Tensor, bool] = WeakTensorKeyDictionary()
-        self.images = images.detach().clone().requires_grad_()
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            self.images = images.detach().clone().requires_grad_()
         self._domains[self.images] = Domain.SIGNED if plan.bounds is None else Domain.BOUNDED
-        with torch.enable_grad(), self:
+        with torch.inference_mode(mode=False), torch.enable_grad(), self:
             self.scores = plan.model(self.images)
 
     def walk_back(self, strategy: Strategy, cotangent: Tensor, ledger: Ledger | None = None) -> Tensor:
@@ -169,8 +170,8 @@ class Recording(TorchFunctionMode):
             gates = [item for item in signals if item in self._gates]
             if len(gates) < len(signals) and any(_any_nonzero(item) for item in (*gates, *others)):
                 self._hinder(
-                    f"{_name(func)} puts a constant or a gate that is not zero beside a signal, and what it would "
-                    "keep is in no books; a bias belongs into an affine layer"
+                    f"{_name(func)} puts a constant or a gate that is not zero beside a signal, and what it "
+                    "would keep is in no books; a bias belongs into an affine layer"
                 )
         elif func in PRODUCTS:
             if len([item for item in signals if item not in self._gates]) > 1:

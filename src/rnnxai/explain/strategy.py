@@ -1,9 +1,12 @@
 """What one backward pass through a recorded model does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from rnnxai.errors import Error
 from rnnxai.explain.channels import Rule
+from rnnxai.explain.methods import METHODS
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,35 @@ class Strategy:
     start: Literal["score", "positive score"] = "score"
     squared: bool = False
 
+    def __post_init__(self) -> None:
+        if self.gates not in ("follow", "constant"):
+            raise Error(f"gates is {self.gates!r}; it must be 'follow' or 'constant'")
+
     @property
     def conserves(self) -> bool:
         """Whether the heatmap sums to the start, less what the ledger books as lost."""
         return self.rule is not None
+
+
+def make_strategy(method: str, options: Mapping[str, Any] | None = None) -> Strategy:
+    """Return the strategy of a named method with its options.
+
+    Parameters
+    ----------
+    method : str
+        A name in :data:`~rnnxai.explain.methods.METHODS`.
+    options : Mapping, optional
+        Keyword arguments of the method's function.
+
+    Raises
+    ------
+    Error
+        If the method or one of its options is unknown.
+    """
+    _, numbers = METHODS.resolve(method)
+    try:
+        strategy: Strategy = METHODS.load(method)(**numbers, **(options or {}))
+    except TypeError as error:
+        given = dict(options or {})
+        raise Error(f"explanation method {method!r} does not take the options {given}: {error}") from error
+    return strategy

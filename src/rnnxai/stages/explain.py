@@ -12,8 +12,9 @@ from rnnxai.archive.layout import Layout, stored_rows
 from rnnxai.archive.provenance import explanation, provenance
 from rnnxai.archive.write import AttributionWriter
 from rnnxai.data.dataset import Dataset
-from rnnxai.explain.explainer import explain_batch, make_strategy
+from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.recording import Plan
+from rnnxai.explain.strategy import make_strategy
 from rnnxai.files import sha256
 from rnnxai.models.weights import load_network
 
