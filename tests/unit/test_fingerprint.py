@@ -201,20 +201,21 @@ def test_all_of_rnnxai_in_a_moment_and_without_importing_it():
         for path in root.rglob("*.py")
         if path.name != "__init__.py"
     )
-    code = f"""
+    code = """
 import sys, time
 from rnnxai.errors import Error
 from rnnxai.fingerprint import fingerprint
 begin = time.perf_counter()
-for name in {names!r}:
+for name in sys.argv[1:]:
     try:
         fingerprint(name)
     except Error as error:
         assert "only lists names" in str(error), error
-imported = sys.modules.keys() & {{"torch", "numpy", "pandas", "rnnxai.registry"}}
+imported = sys.modules.keys() & {"torch", "numpy", "pandas", "rnnxai.registry"}
 print(time.perf_counter() - begin, sorted(imported))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     seconds, imported = done.stdout.split(" ", 1)
     assert imported.strip() == "[]"
-    assert float(seconds) < 3  # 0.1 to 0.3 on an idle machine
+    assert float(seconds) < 3  # 0.2 on an idle machine
