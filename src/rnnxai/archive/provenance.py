@@ -75,7 +75,7 @@ def explanation(
     dataset: str,
     architecture: str,
     steps: int,
-    fold: int,
+    fold: int | str,
     explainer: str,
     parameters: Mapping[str, Any],
     model_sha256: str,
@@ -87,8 +87,10 @@ def explanation(
     ----------
     dataset, architecture, explainer : str
         Their names.
-    steps, fold : int
-        Time steps T of the model, and the fold whose test set is explained.
+    steps : int
+        Time steps T of the model.
+    fold : int or "quality"
+        The fold, or the fixed split, whose test set is explained.
     parameters : Mapping
         Parameters of the explainer; anything JSON can hold.
     model_sha256 : str
@@ -105,7 +107,7 @@ def explanation(
         "dataset": dataset,
         "architecture": architecture,
         "T": np.int64(steps),
-        "fold": np.int64(fold),
+        "fold": str(fold),
         "explainer": explainer,
         "explainer_parameters_json": canonical_json(parameters),
         "attribution_strategy": strategy,

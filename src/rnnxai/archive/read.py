@@ -89,9 +89,9 @@ class AttributionArchive:
         return int(self.attributes["T"])
 
     @property
-    def fold(self) -> int:
-        """The fold whose test set was explained."""
-        return int(self.attributes["fold"])
+    def fold(self) -> str:
+        """The fold whose test set was explained: a number, or "quality" for the fixed split."""
+        return str(self.attributes["fold"])
 
     @property
     def explainer(self) -> str:

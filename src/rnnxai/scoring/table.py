@@ -15,11 +15,13 @@ KEYS = ("dataset", "architecture", "T", "fold", "explainer")
 """Columns that name an archive."""
 CELL = ("dataset", "architecture", "T", "explainer")
 """Columns that name a cell of the study, which the folds repeat."""
+QUALITY = "quality"
+"""The fixed split, where a number would name a fold."""
 
 _TYPES = defaultdict(
     lambda: "float64",
-    dict.fromkeys(("dataset", "architecture", "explainer", "score"), "str")
-    | dict.fromkeys(("T", "fold", "folds"), "int64")
+    dict.fromkeys(("dataset", "architecture", "explainer", "score", "fold", "split"), "str")
+    | dict.fromkeys(("T", "folds"), "int64")
     | dict.fromkeys(("n", "n_undefined"), "Int64"),  # whole numbers that may be missing
 )
 _NO_SCORE = ("n", "n_undefined", "accuracy", "conservation_max_error")
@@ -86,8 +88,13 @@ def merge(tables: Sequence[str | Path], path: str | Path) -> pd.DataFrame:
     return merged
 
 
-def summarise(scores: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Summarise scores over folds, one row per cell and score.
+def summarise(
+    scores: pd.DataFrame, path: str | Path, level: float = 0.95, resamples: int = 10_000
+) -> pd.DataFrame:
+    """Summarise scores over folds, one row per cell, split and score.
+
+    The folds of the cross-validation are put together; the fixed split is a row of its own, since its
+    network is no repetition of theirs.
 
     Parameters
     ----------
@@ -95,13 +102,17 @@ def summarise(scores: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         From :func:`merge`. Every column that is neither a key nor a count is a score.
     path : str or Path
         The CSV file.
+    level : float
+        Level of the intervals.
+    resamples : int
+        Of the bootstrap.
 
     Returns
     -------
     DataFrame
-        What was written: `CELL`, ``score``, ``folds`` (with a value), ``mean``, ``sd``, ``t_low``,
-        ``t_high``, ``bootstrap_low``, ``bootstrap_high`` (95 %), ``accuracy`` (mean) and ``n_undefined``
-        (sum). Cells without marks have one row per score with empty numbers.
+        What was written: `CELL`, ``split`` ("folds" or "quality"), ``score``, ``folds`` (with a value),
+        ``mean``, ``sd``, ``t_low``, ``t_high``, ``bootstrap_low``, ``bootstrap_high``, ``accuracy``
+        (mean) and ``n_undefined`` (sum). Cells without marks have one row per score with empty numbers.
 
     Raises
     ------
@@ -112,15 +123,16 @@ def summarise(scores: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     if missing:
         raise Error(f"columns {', '.join(missing)} are missing; summarise takes the table of merge")
     names = [name for name in scores.columns if name not in (*KEYS, *_NO_SCORE)]
+    split = scores["fold"].where(scores["fold"] == QUALITY, "folds")
     rows = [
         {
-            **dict(zip(CELL, cell, strict=True)),
+            **dict(zip((*CELL, "split"), cell, strict=True)),
             "score": name,
-            **_statistics(group[name].dropna()),
+            **_statistics(group[name].dropna(), level, resamples),
             "accuracy": group["accuracy"].mean(),
             "n_undefined": group["n_undefined"].sum(min_count=1),
         }
-        for cell, group in scores.groupby(list(CELL), sort=True)
+        for cell, group in scores.assign(split=split).groupby([*CELL, "split"], sort=True)
         for name in names
     ]
     summary = _typed(pd.DataFrame(rows))
@@ -128,10 +140,10 @@ def summarise(scores: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     return summary
 
 
-def _statistics(values: "pd.Series[float]") -> dict[str, float]:
+def _statistics(values: "pd.Series[float]", level: float, resamples: int) -> dict[str, float]:
     if values.empty:
         return {"folds": 0}
-    t, bootstrap = mean_interval(values), bootstrap_interval(values)
+    t, bootstrap = mean_interval(values, level), bootstrap_interval(values, level, resamples)
     return {
         "folds": len(values),
         "mean": values.mean(),
@@ -150,7 +162,12 @@ def _sorted(table: pd.DataFrame, source: str) -> pd.DataFrame:
     doubled = table[table.duplicated(list(KEYS))]
     if len(doubled):
         raise Error(f"{source}: two rows for {doubled.iloc[0][list(KEYS)].to_dict()}; each archive has one")
-    return _typed(table.sort_values(list(KEYS), ignore_index=True))
+    return _typed(table).sort_values(list(KEYS), key=_in_order, ignore_index=True)
+
+
+def _in_order(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    # Folds are text, since one of them may be "quality", but 10 comes after 9.
+    return column.str.zfill(12) if column.name == "fold" else column
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,13 @@ def score_group(
     write_rows(rows_path, [scored.row for scored in scores.values()])
 
 
-def summarise_study(tables: Sequence[str | Path], scores_path: str | Path, summary_path: str | Path) -> None:
+def summarise_study(
+    tables: Sequence[str | Path],
+    scores_path: str | Path,
+    summary_path: str | Path,
+    level: float,
+    resamples: int,
+) -> None:
     """Merge the rows of all archives and summarise them over folds.
 
     Parameters
@@ -43,5 +49,9 @@ def summarise_study(tables: Sequence[str | Path], scores_path: str | Path, summa
         One CSV per group and network.
     scores_path, summary_path : str or Path
         Outputs: one row per archive; one row per network, explainer and score.
+    level : float
+        Level of the intervals.
+    resamples : int
+        Of the bootstrap.
     """
-    summarise(merge(tables, scores_path), summary_path)
+    summarise(merge(tables, scores_path), summary_path, level, resamples)

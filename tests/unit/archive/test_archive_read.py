@@ -13,7 +13,7 @@ def test_what_was_written_is_read(archive):
     check_complete(archive.path)
     with AttributionArchive(archive.path) as read:
         assert (read.dataset, read.architecture, read.steps) == ("digits-maj", "deep", 6)
-        assert (read.fold, read.explainer, len(read)) == (2, "dtd", 20)
+        assert (read.fold, read.explainer, len(read)) == ("2", "dtd", 20)
         assert read.layout.sizes == archive.layout.sizes
         np.testing.assert_array_equal(read["attribution"][:], archive.relevance)
         np.testing.assert_array_equal(read["prediction"][:], archive.prediction)
@@ -60,7 +60,7 @@ def edit(path, change):
         (lambda f: f.attrs.modify("rnnxai_format", "2.0"), r"format 2\.0; this version reads 1\.x"),
         (lambda f: f.attrs.modify("rnnxai_kind", "scores"), "kind 'scores'; expected 'attribution'"),
         (lambda f: f.attrs.pop("complete"), "not marked complete"),
-        (lambda f: f.attrs.modify("fold", 3), "its attributes do not have the digest"),
+        (lambda f: f.attrs.modify("fold", "3"), "its attributes do not have the digest"),
         (lambda f: f.attrs.modify("config_json", "{}"), "its attributes do not have the digest"),
         (lambda f: f.pop("step"), "dimensions step are missing"),
     ],

@@ -30,7 +30,7 @@ def test_the_row_by_hand(dataset, make_archive):
         "dataset": "digits-maj",
         "architecture": "deep",
         "T": 1,
-        "fold": 0,
+        "fold": "0",
         "explainer": "lrp",
         "n": 8,
         "n_undefined": 1,

@@ -14,7 +14,7 @@ def row(fold, **changes):
         "dataset": "digits-maj",
         "architecture": "deep",
         "T": 12,
-        "fold": fold,
+        "fold": str(fold),
         "explainer": "sa",
         "n": 100,
         "n_undefined": fold,
@@ -47,11 +47,11 @@ def test_merged_rows_are_sorted_and_complete(tmp_path, tables):
     merged = merge(tables, tmp_path / "scores.csv")
     cells = list(zip(merged.dataset, merged.explainer, merged.fold, strict=True))
     assert cells == [
-        ("NA", "sa", 0),
-        ("digits-maj", "dtd", 0),
-        ("digits-maj", "sa", 0),
-        ("digits-maj", "sa", 1),
-        ("digits-maj", "sa", 2),
+        ("NA", "sa", "0"),
+        ("digits-maj", "dtd", "0"),
+        ("digits-maj", "sa", "0"),
+        ("digits-maj", "sa", "1"),
+        ("digits-maj", "sa", "2"),
     ]
     assert list(merged.cosine)[2:] == pytest.approx(COSINES)
     assert merged.n_undefined.isna().tolist() == [True, False, False, False, False]
@@ -104,8 +104,28 @@ def test_cells_without_marks_keep_their_accuracy(tmp_path, tables):
     assert pd.isna(bare["mean"])
 
 
+def test_the_fixed_split_is_no_fold(tmp_path):
+    rows = [row(0), row(1), row(2) | {"fold": "quality"}, row(0) | {"fold": "10"}, row(0) | {"fold": "9"}]
+    write_rows(tmp_path / "rows.csv", rows)
+    scores = read_table(tmp_path / "rows.csv")
+    assert list(scores.fold) == ["0", "1", "9", "10", "quality"]
+    summary = summarise(scores, tmp_path / "summary.csv").query("score == 'cosine'").set_index("split")
+    assert dict(summary["folds"]) == {"folds": 4, "quality": 1}
+    assert summary["mean"]["quality"] == pytest.approx(COSINES[2])
+    assert summary["mean"]["folds"] == pytest.approx(np.mean([COSINES[0]] * 3 + [COSINES[1]]))
+
+
+def test_level_and_resamples_are_those_asked_for(tmp_path, tables):
+    scores = merge(tables, tmp_path / "scores.csv")
+    summary = summarise(scores, tmp_path / "summary.csv", level=0.5, resamples=100)
+    sa = summary.query("dataset == 'digits-maj' and explainer == 'sa' and score == 'cosine'").iloc[0]
+    rounded = [float(f"{value:.10g}") for value in COSINES]
+    assert (sa.t_low, sa.t_high) == pytest.approx(mean_interval(rounded, 0.5))
+    assert (sa.bootstrap_low, sa.bootstrap_high) == pytest.approx(bootstrap_interval(rounded, 0.5, 100))
+
+
 def test_two_rows_for_one_archive_are_refused(tmp_path, tables):
-    with pytest.raises(Error, match=r"two rows for .*'fold': 1.*each archive has one"):
+    with pytest.raises(Error, match=r"two rows for .*'fold': '1'.*each archive has one"):
         merge([*tables, tables[0]], tmp_path / "scores.csv")
     assert not (tmp_path / "scores.csv").exists()
 
