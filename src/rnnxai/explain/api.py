@@ -87,6 +87,7 @@ def explain(
     if return_ledger and not strategy.conserves:
         raise Error(f"method {method!r} does not conserve relevance, so it keeps no ledger")
     bounds = bounds if bounds is not None else getattr(model, "bounds", None)
+    _check_images(images, model)
     if bounds is not None:
         _check_bounds(images, bounds)
     training = {module: module.training for module in model.modules()}
@@ -104,8 +105,21 @@ def explain(
     return explanation.relevance
 
 
+def _check_images(images: Tensor, model: nn.Module) -> None:
+    if not isinstance(images, Tensor) or images.dim() == 0 or len(images) == 0:
+        found = (
+            f"shape {tuple(images.shape)}" if isinstance(images, Tensor) else f"type {type(images).__name__}"
+        )
+        raise Error(f"images have {found}; a tensor (N, ...) with at least one image would be right")
+    weight = next(model.parameters(), images)
+    if not images.is_floating_point() or (images.dtype, images.device) != (weight.dtype, weight.device):
+        raise Error(
+            f"images are {images.dtype} on {images.device}; the model takes {weight.dtype} on {weight.device}"
+        )
+
+
 def _check_bounds(images: Tensor, bounds: Bounds) -> None:
-    low, high = bounds
+    low, high = bounds if len(bounds) == 2 else (0, 0)
     if not low < high:
         raise Error(f"bounds = {bounds} are not a range; the first must be below the second")
     least, most = (float(value) for value in torch.aminmax(images.detach()))
@@ -117,7 +131,8 @@ def _check_bounds(images: Tensor, bounds: Bounds) -> None:
 
 def _checked_targets(targets: Tensor, images: Tensor) -> Tensor:
     targets = torch.as_tensor(targets, device=images.device)
-    if targets.shape != images.shape[:1] or targets.is_floating_point() or targets.is_complex():
+    whole = not (targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool)
+    if targets.shape != images.shape[:1] or not whole:
         raise Error(
             f"targets have shape {tuple(targets.shape)} and type {targets.dtype}; "
             f"one class index for each of the {len(images)} images would be right"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rnnxai.errors import Error
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.recording import Plan, Recording
 from rnnxai.explain.strategy import Strategy
@@ -57,9 +58,15 @@ def explain_batch(
     scores : Tensor (N, classes)
         The model's logits.
     explanations : dict of str to Explanation
+
+    Raises
+    ------
+    Error
+        If the model cannot be explained, or a target is no class of it.
     """
     recording = Recording(plan, images)
     scores = recording.scores.detach()
+    _check_targets(targets, scores)
     explained = scores.gather(1, targets.unsqueeze(1)).squeeze(1)
     one_hot = torch.zeros_like(scores).scatter_(1, targets.unsqueeze(1), 1)
     explanations = {}
@@ -74,3 +81,18 @@ def explain_batch(
         relevance = arrived.square() if strategy.squared else arrived
         explanations[name] = Explanation(relevance, start, ledger)
     return scores, explanations
+
+
+def _check_targets(targets: Tensor, scores: Tensor) -> None:
+    if scores.dim() != 2 or len(scores) != len(targets):
+        raise Error(
+            f"the model gives scores of shape {tuple(scores.shape)} for {len(targets)} targets; "
+            "one network and (N, classes) would be right"
+        )
+    wrong = (targets < 0) | (targets >= scores.shape[1])
+    if wrong.any():
+        sample = int(wrong.nonzero()[0])
+        raise Error(
+            f"target {int(targets[sample])} of sample {sample} is no class of the model, which has "
+            f"{scores.shape[1]}, from 0"
+        )
