@@ -25,7 +25,8 @@ $(INSTALLED): pyproject.toml constraints.txt tools/install.sh
 demo: setup ## run a small study of handwritten digits and make its report
 	@touch .venv/.demo
 	@$(BIN)/snakemake --profile profiles/demo
-	@[ results/demo/report.html -nt .venv/.demo ] || echo "The study is up to date: nothing had to run."
+	@[ -n "$$(find results/demo -newer .venv/.demo -type f ! -name '*.lock')" ] || \
+	    echo "The study is up to date: nothing had to run."
 	@echo "Report: results/demo/report.html"
 
 test: setup ## run the tests
