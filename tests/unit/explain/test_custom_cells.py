@@ -1,0 +1,237 @@
+"""Cells of one's own: what relevance can follow, and what it refuses rather than get wrong."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import rnnxai
+from rnnxai.errors import Error
+from rnnxai.models.cells.cell import Cell
+from rnnxai.models.cells.shallow import Shallow
+from rnnxai.models.classifier import Classifier
+from rnnxai.models.layers import Affine, gate
+
+
+def residual(model, batch, method="dtd"):
+    """Return the largest gap in the books, after a look whether there is anything in them."""
+    relevance, ledger = rnnxai.explain(model, *batch, method, return_ledger=True)
+    assert relevance.any()
+    gap = ledger.start - relevance.sum((1, 2, 3)).numpy() - ledger.lost
+    assert np.abs(ledger.residual - gap).max() < 1e-12
+    return np.abs(gap).max()
+
+
+FOLLOWED = {
+    "a plain sum": {},
+    "torch.add": {"join": lambda cell, e, h: torch.add(e, h)},
+    "zeros added": {"join": lambda cell, e, h: e + h + torch.zeros(5, dtype=e.dtype) + 0},
+    "an initial state of zeros": {"begin": torch.zeros_like},
+    "a half": {"join": lambda cell, e, h: e * 0.5 + h},
+    "a mask": {"join": lambda cell, e, h: e * torch.tensor([0.0, 1, 2, 0, 1], dtype=e.dtype) + h},
+    "a gate": {"join": lambda cell, e, h: gate(e) * h + e},
+    "a gate of the past": {"join": lambda cell, e, h: gate(h) * e + h},
+    "two gates": {"join": lambda cell, e, h: gate(h) * gate(e) * e + h},
+    "a gate on the last state": {"join": lambda cell, e, h: gate(e) * gate(h) * 2.0 * e + h},
+    "cut and joined": {"join": lambda cell, e, h: torch.cat((e + h).chunk(2, dim=-1), dim=-1)},
+    "stacked": {"join": lambda cell, e, h: torch.stack([e, h]).unbind(0)[0] + h},
+    "a slice": {"join": lambda cell, e, h: torch.cat([e[..., :2], h[..., 2:]], -1)},
+    "cut in time": {"enter": lambda p: torch.cat([p[:, :2], p[:, 2:]], dim=1)},
+    "functional ReLU": {"join": lambda cell, e, h: nn.functional.relu(e + h)},
+    "ReLU in place": {"join": lambda cell, e, h: nn.functional.relu(e + h, inplace=True)},
+    "a ReLU module": {"join": lambda cell, e, h: nn.ReLU()(e + h)},
+    "a layer of hidden activations twice": {"join": lambda cell, e, h: torch.relu(cell.b(e)) + h},
+}
+
+
+@pytest.mark.parametrize("method", ["dtd", "lrp-a2b1"])
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_books_of_what_is_followed_close(one_cell, batch, name, method):
+    assert residual(one_cell(**FOLLOWED[name]), batch, method) < 1e-12
+
+
+HINDERED = {
+    "a constant": ({"join": lambda cell, e, h: e + h + 0.5}, "add"),
+    "a negative constant": ({"join": lambda cell, e, h: e + (h + -0.5)}, "add"),
+    "a vector": ({"join": lambda cell, e, h: torch.relu(e + h + cell.extra)}, "add"),
+    "a gate as a signal": ({"join": lambda cell, e, h: e + gate(h)}, "add"),
+    "a signal cut off": ({"join": lambda cell, e, h: e + h.detach()}, "add"),
+    "a difference in disguise": ({"join": lambda cell, e, h: torch.add(e, h, alpha=-1)}, "add"),
+    "an initial state of ones": ({"begin": torch.ones_like}, "add"),
+    "a constant joined": (
+        {"join": lambda cell, e, h: torch.cat([e[..., :4], torch.ones_like(e[..., :1])], -1)},
+        "cat",
+    ),
+    "a gate stacked": ({"join": lambda cell, e, h: torch.stack([gate(e), h]).unbind(0)[1]}, "stack"),
+    "a layer that reads a gate": ({"join": lambda cell, e, h: torch.relu(cell.b(gate(e))) + h}, "'b'"),
+    "ReLU of pixels": ({"enter": torch.relu}, "ReLU"),
+    "pixels scaled": ({"enter": lambda patches: torch.relu(patches * 0.5)}, "mul"),
+    "pixels shifted": ({"enter": lambda patches: patches + 1}, "add"),
+    "pixels joined to a constant": (
+        {"enter": lambda p: torch.cat([p[..., :5], torch.zeros_like(p[..., :1])], -1)},
+        "cat",
+    ),
+    "a negative factor": ({"join": lambda cell, e, h: e + h * -1.0}, "'b' reads inputs of either sign"),
+    "a negative mask": (
+        {"join": lambda cell, e, h: e + h * torch.tensor([1.0, 1, 1, 1, -1], dtype=e.dtype)},
+        "'b' reads inputs of either sign",
+    ),
+    "no ReLU": ({"join": lambda cell, e, h: cell.b(e) + h}, "'b' reads inputs of either sign"),
+}
+
+
+@pytest.mark.parametrize("name", HINDERED)
+def test_relevance_is_refused_and_the_gradient_is_not(one_cell, batch, name):
+    pieces, word = HINDERED[name]
+    model = one_cell(**pieces)
+    for method in ("dtd", "lrp-a1.5b0.5"):
+        with pytest.raises(Error, match=word):
+            rnnxai.explain(model, *batch, method)
+    assert_is_gradient(model, batch)
+
+
+def assert_is_gradient(model, batch):
+    images, targets = batch[0].clone().requires_grad_(), batch[1]
+    (gradient,) = torch.autograd.grad(model(images)[range(6), targets].sum(), images)
+    assert gradient.any()
+    torch.testing.assert_close(rnnxai.explain(model, *batch, "sa"), gradient**2, rtol=1e-12, atol=1e-14)
+
+
+REFUSED = {
+    "tanh": (lambda cell, e, h: torch.tanh(e) + h, "torch.tanh"),
+    "a bare sigmoid": (lambda cell, e, h: torch.sigmoid(e) * h, "torch.sigmoid"),
+    "a product of signals": (lambda cell, e, h: e * h, "product of two signals"),
+    "a square": (lambda cell, e, h: e * e + h, "product of two signals"),
+    "a matrix product": (lambda cell, e, h: e @ torch.eye(5, dtype=e.dtype) + h, "matmul"),
+    "a difference": (lambda cell, e, h: e - h, "sub"),
+    "a sum in place": (lambda cell, e, h: (e + h).add_(h), "add_"),
+    "softmax": (lambda cell, e, h: torch.softmax(e, -1) + h, "softmax"),
+    "a maximum": (lambda cell, e, h: torch.maximum(e, h), "maximum"),
+    "a mean": (lambda cell, e, h: e.mean(-1, keepdim=True) + h, "mean"),
+}
+
+
+@pytest.mark.parametrize("method", ["dtd", "sa"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_unknown_operations_are_named(one_cell, batch, name, method):
+    join, word = REFUSED[name]
+    with pytest.raises(Error, match=word):
+        rnnxai.explain(one_cell(join=join), *batch, method)
+
+
+def test_relevance_of_an_initial_state_is_booked(one_cell, batch):
+    class Primed(Cell):
+        """h_t = relu(a [x_t ; h_{t-1}]) with h_0 = 1."""
+
+        def __init__(self):
+            super().__init__()
+            self.a = Affine(1, (6, 5), 5, "none")
+            self.o = Affine(1, (5,), 3, "none")
+
+        def prepare(self, patches):
+            return patches.unbind(1)
+
+        def step(self, prepared, state):
+            if state is None:
+                state = prepared.new_ones(*prepared.shape[:-1], 5)
+            return torch.relu(self.a(prepared, state))
+
+        def readout(self, state):
+            return self.o(state)
+
+    model = one_cell(Primed)
+    for method in ("dtd", "lrp-a2b1"):
+        assert residual(model, batch, method) < 1e-12
+        _, ledger = rnnxai.explain(model, *batch, method, return_ledger=True)
+        kept = ledger.table().set_index(["layer", "step"])["initial_state"]
+        assert kept["a", 0] > 0
+        assert not kept.drop(("a", 0)).any()
+
+
+def test_what_no_input_can_take_is_booked_as_dropped(batch):
+    """A positive bias makes a unit active though all its inputs are zero."""
+
+    class Biased(Cell):
+        def __init__(self):
+            super().__init__()
+            self.a = Affine(1, (6,), 2, "none")
+            self.b = Affine(1, (2,), 2, "plain")
+            self.o = Affine(1, (2,), 3, "none")
+
+        def prepare(self, patches):
+            return patches.unbind(1)
+
+        def step(self, prepared, state):
+            return torch.relu(self.b(torch.relu(self.a(prepared))))
+
+        def readout(self, state):
+            return self.o(state)
+
+    model = Classifier(Biased(), (3, 8), 4).double()
+    with torch.no_grad():
+        model.cell.a.weight.zero_()
+        for values in (model.cell.b.weight, model.cell.b.bias, model.cell.o.weight):
+            values.fill_(1)
+    for method in ("dtd", "lrp-a2b1"):
+        relevance, ledger = rnnxai.explain(model, *batch, method, return_ledger=True)
+        assert not relevance.any()
+        assert ledger.dropped.tolist() == ledger.lost.tolist() == ledger.start.tolist() == [2.0] * 6
+        assert not ledger.residual.any()
+        dropped = ledger.table(0).set_index(["layer", "step"])["dropped"]
+        assert dropped["b", 3] == 2
+        assert dropped.sum() == 2
+
+
+def test_a_layer_used_at_all_steps_is_as_good_as_copies_of_it(make_net, batch):
+    """Libraries that hook modules keep the last step's input and go silently wrong here."""
+
+    class Copies(Shallow):
+        """The same network with a layer object of its own at each step."""
+
+        def __init__(self, original, steps):
+            nn.Module.__init__(self)
+            self.hidden = nn.ModuleList(copy_of(original.hidden) for _ in range(steps))
+            self.recurrent = nn.ModuleList(copy_of(original.recurrent) for _ in range(steps))
+            self.output = copy_of(original.output)
+
+        def prepare(self, patches):
+            return list(enumerate(patches.unbind(1)))
+
+        def step(self, prepared, state):
+            t, x = prepared
+            r = x.new_zeros(*x.shape[:-1], 5) if state is None else torch.relu(self.recurrent[t](state))
+            return torch.relu(self.hidden[t](x, r))
+
+    def copy_of(layer):
+        widths = [part.stop - part.start for part in layer.columns]
+        copy = Affine(1, widths, layer.weight.shape[1], layer.bias_form).double()
+        copy.load_state_dict(layer.state_dict())
+        return copy
+
+    model = make_net("shallow")
+    unrolled = Classifier(Copies(model.cell, 4), (3, 8), 4)
+    for method in ("dtd", "lrp-a1.5b0.5", "lrp-a2b1", "sa", "gb"):
+        found = rnnxai.explain(model, *batch, method)
+        assert found[..., :6].any(), "earlier steps must count in this comparison"
+        torch.testing.assert_close(found, rnnxai.explain(unrolled, *batch, method), rtol=1e-10, atol=1e-15)
+
+
+def test_a_layer_outside_the_model_is_refused(one_cell, batch):
+    stranger = Affine(1, (5,), 5).double()
+    stranger.initialise([torch.Generator().manual_seed(0)])
+    with pytest.raises(Error, match="no submodule of the model"):
+        rnnxai.explain(one_cell(join=lambda cell, e, h: torch.relu(stranger(e)) + h), *batch)
+
+
+def test_a_model_that_ignores_its_images_is_refused(one_cell, batch):
+    with pytest.raises(Error, match="do not depend on the images"):
+        rnnxai.explain(one_cell(enter=torch.zeros_like), *batch)
+
+
+def test_pixels_of_unknown_range_are_refused_by_rules(one_cell, batch):
+    model = one_cell()
+    model.bounds = None
+    with pytest.raises(Error, match="layer 'a' reads inputs of either sign"):
+        rnnxai.explain(model, *batch, "dtd")
+    assert rnnxai.explain(model, *batch, "dtd", bounds=(-2, 2)).any()
+    assert_is_gradient(model, batch)
