@@ -1,0 +1,189 @@
+"""One step, one epoch, and what is measured after it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rnnxai.data.dataset import Dataset
+from rnnxai.errors import Error
+from rnnxai.training import loop
+from rnnxai.training.batches import Pixels, epoch
+from rnnxai.training.streams import PURPOSES, generators
+
+
+def test_the_loss_has_a_logit_that_is_always_zero(case):
+    one = case(dropout=0.0)
+    run = one.run()
+    patches, labels = one.pixels.take(torch.stack([rows[:8] for rows in one.train_rows]))
+    logits = run.model.classify(patches).detach().double().numpy()
+    found = loop._step(run, patches, labels)
+    for k in (0, 1):
+        right = [
+            math.log(1 + sum(math.exp(z) for z in scores)) - scores[label]
+            for scores, label in zip(logits[k], labels[k].tolist(), strict=True)
+        ]
+        assert found[k].item() == pytest.approx(np.mean(right), rel=1e-6)
+
+
+def test_a_step_moves_each_weight_by_the_learning_rate(case):
+    """Adam's first step has that length, whatever the gradient."""
+    one = case()
+    run = one.run()
+    before = {name: value.clone() for name, value in run.model.named_parameters()}
+    loop._step(run, *one.pixels.take(torch.stack([rows[:8] for rows in one.train_rows])))
+    for name, value in run.model.named_parameters():
+        moved = (value - before[name]).abs()
+        clear = value.grad.abs() > 1e-5
+        assert clear.any(), name
+        torch.testing.assert_close(moved[clear], torch.full_like(moved[clear], 0.01), rtol=2e-3, atol=0)
+
+
+def test_training_learns(case):
+    one = case(epochs=40, dropout=0.0)
+    history = one.train(one.run(), one.checkpoint()).history
+    for k in (0, 1):
+        assert history[-1][k]["loss"] < 0.6 * history[0][k]["loss"]
+    assert [entry[0]["epoch"] for entry in history] == list(range(1, 41))
+
+
+def test_a_fold_is_the_same_whichever_folds_it_is_trained_beside(case):
+    """To rounding: initial weights, order and masks are the very same."""
+    together, alone = case((0, 1, 2), epochs=2), case((1,), epochs=2)
+    stack, one = together.run(), alone.run()
+    for name, value in one.model.state_dict().items():
+        assert stack.model.state_dict()[name][1].equal(value[0])
+    together.train(stack, together.checkpoint(name="stack"))
+    alone.train(one, alone.checkpoint(name="alone"))
+    for name, value in one.model.state_dict().items():
+        torch.testing.assert_close(stack.model.state_dict()[name][1], value[0], rtol=1e-3, atol=1e-4)
+    for purpose in ("order", "dropout"):
+        assert stack.state()[f"{purpose}.1"].equal(one.state()[f"{purpose}.0"])
+    entries = zip(stack.history, one.history, strict=True)
+    assert all(a[1]["loss"] == pytest.approx(b[0]["loss"], rel=1e-4) for a, b in entries)
+
+
+@pytest.mark.parametrize("value, word", [(math.nan, "nan"), (math.inf, "inf")])
+def test_a_loss_that_is_not_finite_is_named(case, monkeypatch, value, word):
+    one = case((4, 2))
+    step, steps = loop._step, []
+
+    def failing(*args):
+        steps.append(1)
+        losses = step(*args)
+        if len(steps) >= 5 + 3:  # 5 steps an epoch
+            losses[1] = value
+        return losses
+
+    monkeypatch.setattr(loop, "_step", failing)
+    with pytest.raises(Error, match=rf"loss of fold 2 became {word} in epoch 2, batch 3; nothing of this"):
+        one.train(one.run(), one.checkpoint())
+    assert len(one.checkpoint().load()[1]) == 1
+
+
+def test_weights_that_are_not_numbers_are_noticed(case):
+    one = case()
+    run = one.run()
+    with torch.no_grad():
+        run.model.cell.output.weight[0] = math.nan
+    with pytest.raises(Error, match="loss of fold 0 became nan in epoch 1, batch 1;"):
+        one.train(run, one.checkpoint())
+    assert not one.checkpoint().path.exists()
+
+
+@pytest.mark.parametrize("at_once", [1000, 7, 1])
+def test_accuracy_counts_each_sample_once(case, monkeypatch, at_once):
+    """Test sets differ in size, and padding must not count."""
+    one = case((0, 1, 2))
+    run = one.run()
+    rows = [rows[:size] for rows, size in zip(one.test_rows, (20, 13, 1), strict=True)]
+    monkeypatch.setattr(loop, "EVALUATED_AT_ONCE", at_once)
+    found = loop._accuracy(run.model, one.pixels, rows)
+    assert not run.model.training
+    for k, fold_rows in enumerate(rows):
+        right = 0
+        for row in fold_rows:
+            patches, labels = one.pixels.take(row.repeat(3, 1))
+            right += int(run.model.classify(patches)[k].argmax(-1).item() == labels[k].item())
+        assert found[k] == right / len(fold_rows)
+
+
+def test_an_epoch_visits_each_row_at_most_once_in_a_new_order(case):
+    one = case()
+    orders = generators(0, one.folds, "order")
+    first, second = (torch.stack(list(epoch(one.train_rows, 8, orders)), 1) for _ in range(2))
+    assert first.shape == (2, 5, 8)  # 40 rows
+    for rows, fold in zip(one.train_rows, first, strict=True):
+        assert fold.flatten().unique().tolist() == sorted(rows.tolist())
+    assert not first.equal(second)
+    assert not first[0].equal(first[1])
+
+
+def test_rows_beyond_the_last_full_batch_sit_out(case):
+    rows = [torch.arange(41), torch.arange(100, 142)]
+    batches = torch.stack(list(epoch(rows, 8, generators(0, (0, 1), "order"))), 1)
+    assert batches.shape == (2, 5, 8)
+    assert len(batches[1].unique()) == 40
+    assert batches[1].min() >= 100
+
+
+def test_the_order_of_a_fold_does_not_depend_on_its_neighbours(case):
+    together, alone = case((0, 1, 2)), case((1,))
+    stacks = zip(
+        epoch(together.train_rows, 8, generators(5, together.folds, "order")),
+        epoch(alone.train_rows, 8, generators(5, alone.folds, "order")),
+        strict=True,
+    )
+    assert all(a[1].equal(b[0]) for a, b in stacks)
+
+
+def test_a_batch_larger_than_the_training_set_is_refused(case):
+    one = case()
+    with pytest.raises(Error, match="batch_size = 41 is larger than the training set of 40 sequences"):
+        list(epoch(one.train_rows, 41, generators(0, one.folds, "order")))
+
+
+def test_streams_depend_on_seed_fold_and_purpose_alone():
+    seeds = {
+        (seed, fold, purpose): generators(seed, ["quality", fold], purpose)[1].initial_seed()
+        for seed in (0, 1)
+        for fold in (0, 1, 6, "quality")
+        for purpose in PURPOSES
+    }
+    assert len(set(seeds.values())) == len(seeds)
+    for (seed, fold, purpose), right in seeds.items():
+        assert generators(seed, [fold], purpose)[0].initial_seed() == right
+
+
+def test_streams_are_pinned():
+    """A change here changes every result."""
+    found = [generators(0, [0, 6, "quality"], purpose) for purpose in PURPOSES]
+    assert [[stream.initial_seed() for stream in streams] for streams in found] == [
+        [6375474603054492659, 5621513524413900949, 2630182675100097583],
+        [8227443068371210697, 3757627440730675263, 286050713565983519],
+        [6285238370336474930, 7882695778569400814, 1281006092459025281],
+    ]
+
+
+@pytest.mark.parametrize("steps", [1, 4, 28])
+def test_pixels_are_the_data_sets_pictures_cut_into_steps(digits_file, steps, monkeypatch):
+    monkeypatch.setattr("rnnxai.training.batches.ROWS_AT_ONCE", 700)
+    dataset = Dataset.open(digits_file)
+    pixels = Pixels.of(dataset, steps, "cpu")
+    rows = torch.tensor([[0, 5, 1796], [3, 699, 700]])
+    patches, labels = pixels.take(rows)
+    assert patches.shape == (2, steps, 3, 28 * 28 // steps)
+    assert patches.dtype == torch.float32
+    for k in (0, 1):
+        pictures = dataset.sequences(rows[k].numpy())[:, 0] * (2 / 255) - 1
+        for t, columns in enumerate(np.split(pictures, steps, axis=2)):
+            np.testing.assert_allclose(patches[k, t].numpy(), columns.reshape(3, -1), atol=1e-6)
+        assert labels[k].tolist() == dataset.labels[rows[k].numpy()].tolist()
+
+
+def test_pixels_stay_within_the_bounds_of_z_b():
+    pixels = Pixels(torch.arange(256, dtype=torch.uint8).view(1, 1, 256), torch.zeros(1).long())
+    values = pixels.take(torch.zeros(1, 1).long())[0].flatten()
+    assert (values[0], values[-1]) == (-1, 1)
+    assert (values.diff() > 0).all()
