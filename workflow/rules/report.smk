@@ -1,11 +1,12 @@
 """report: one HTML page that opens without a network."""
 
+CAPTIONS = sorted((Path(workflow.basedir) / "workflow" / "report").glob("*.rst"))
+
 
 rule report:
     input:
         figures=every_figure(),
         tables=rules.summary.output,
-        captions=sorted((Path(workflow.basedir) / "workflow" / "report").glob("*.rst")),
     output:
         f"{RESULTS}/report.html",
     log:
@@ -18,6 +19,7 @@ rule report:
         runtime=10,
     params:
         code=code("report.py"),
+        captions=canonical({path.name: path.read_text() for path in CAPTIONS}),
         snakefile=workflow.main_snakefile,
     script:
         "../scripts/report.py"

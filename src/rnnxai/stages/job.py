@@ -27,11 +27,12 @@ def job(log: str | Path, locks: str | Path) -> Iterator[None]:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.WARNING,  # what libraries have to say
         format="%(message)s",
         handlers=[logging.FileHandler(log, mode="w", encoding="utf-8"), logging.StreamHandler()],
         force=True,
     )
+    logging.getLogger("rnnxai").setLevel(logging.INFO)
     try:
         with job_lock(locks, str(log)):
             yield

@@ -1,0 +1,212 @@
+"""The configuration: what is refused, how it is said, and what a study makes of it."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rnnxai.config import check_config, read_config
+from rnnxai.errors import Error
+from rnnxai.study import Case, Stack, Study
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "datasets": {"digits-maj": {"source": "digits", "folds": 3}},
+    "experiments": {
+        "majority": {"datasets": ["digits-maj"], "architectures": ["shallow"], "steps": [12], "folds": [0]}
+    },
+    "explainers": [["sa", "dtd"]],
+}
+
+
+def changed(path: str, value: object) -> dict:
+    """Return the small configuration with one value set, by its dotted path."""
+    config = copy.deepcopy(SMALL)
+    *parents, last = path.split("/")
+    place = config
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return config
+
+
+TRAIN_KEYS = "epochs, batch_size, learning_rate, dropout, bias_init, seed, threads, device"
+EXPERIMENT = "experiments/majority"
+REFUSED = {
+    "an unknown key": ("epochz", 3, "epochz: unknown key; allowed: results, data, datasets, experiments"),
+    "an unknown key inside": ("train/epoch", 3, f"train.epoch: unknown key; allowed: {TRAIN_KEYS}"),
+    "an unknown architecture": (
+        f"{EXPERIMENT}/architectures",
+        ["shallow", "deap"],
+        (
+            "experiments.majority.architectures.1: 'deap' is not allowed: unknown architecture 'deap'. "
+            "Did you mean 'deep'? Known: shallow, deep, r-lstm"
+        ),
+    ),
+    "negative epochs": (
+        "train/epochs",
+        -3,
+        "train.epochs: -3 is not allowed: Input should be greater than or equal to 1",
+    ),
+    "a word for a number": ("train/batch_size", "many", "train.batch_size: 'many' is not allowed"),
+    "one fold": (
+        "datasets/digits-maj/folds",
+        1,
+        "datasets.digits-maj: folds is 1; it must be a whole number from 2 to 127",
+    ),
+    "an unknown key of a data set": (
+        "datasets/digits-maj/sauce",
+        "digits",
+        "datasets.digits-maj: unknown key 'sauce'; allowed: source, task, blocks",
+    ),
+    "a fold that is not there": (
+        f"{EXPERIMENT}/folds",
+        [0, 3],
+        "experiments.majority.folds: there is no fold 3 in digits-maj; allowed: 0 to 2 and quality",
+    ),
+    "steps that do not divide the width": (
+        f"{EXPERIMENT}/steps",
+        [11],
+        (
+            "experiments.majority.steps: 11 does not divide the width 84 of digits-maj; "
+            "allowed: 1, 2, 3, 4, 6, 7, 12, 14, 21, 28, 42, 84"
+        ),
+    ),
+    "a data set that is not defined": (
+        f"{EXPERIMENT}/datasets",
+        ["mnist"],
+        "experiments.majority.datasets: 'mnist' is not defined; allowed: digits-maj",
+    ),
+    "an unknown explainer": (
+        "explainers",
+        [["lpr-eps"]],
+        "unknown explanation method 'lpr-eps'. Known: sa, gb, dtd, lrp-a{alpha}b{beta}",
+    ),
+    "an option that a method does not have": (
+        "explainers",
+        [[{"method": "gb", "options": {"gate": "follow"}}]],
+        "explainers.0.0: explanation method 'gb' does not take the options {'gate': 'follow'}",
+    ),
+    "a value that an option does not have": (
+        "explainers",
+        [[{"method": "gb", "options": {"gates": "ajar"}}]],
+        "gates is 'ajar'; it must be 'follow' or 'constant'",
+    ),
+    "a rule that does not conserve": ("explainers", [["lrp-a2b2"]], "alpha - beta must be 1"),
+    "an explainer named twice": ("explainers", [["sa"], ["sa"]], "explainers: sa stands there twice"),
+    "a name that leaves the folder": ("datasets/../evil", {"source": "digits"}, "'..' is no name"),
+    "an override of nothing": (
+        "overrides",
+        [{"when": {"architecture": "shallow"}, "set": {"epoch": 1}}],
+        f"overrides.0.set: unknown key 'epoch'; allowed: {TRAIN_KEYS}",
+    ),
+    "an override out of range": (
+        "overrides",
+        [{"when": {}, "set": {"learning_rate": -1}}],
+        "overrides.0.set.learning_rate: -1 is not allowed: Input should be greater than 0",
+    ),
+    "a gate for nothing": ("accuracy_gate", {"mnist": 0.9}, "accuracy_gate: 'mnist' is not defined"),
+    "no experiments": ("experiments", {}, "experiments: "),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_value_is_named_with_what_is_allowed(name: str) -> None:
+    path, value, message = REFUSED[name]
+    with pytest.raises(Error) as refused:
+        check_config(changed(path, value))
+    text = str(refused.value)
+    assert text.startswith("the configuration cannot be used:\n")
+    assert message in text
+    assert len(text.splitlines()) == 2, "one wrong value, one line"
+
+
+def test_every_wrong_value_is_named_at_once() -> None:
+    config = changed("train/epochs", -1)
+    config["train"]["lr"] = 3
+    config["folds_per_job"] = 0
+    with pytest.raises(Error) as refused:
+        check_config(config)
+    assert len(str(refused.value).splitlines()) == 4
+
+
+def test_a_missing_data_folder_is_refused_unless_it_will_be_filled(tmp_path: Path) -> None:
+    config = changed("datasets/digits-maj", {"source": "mnist", "folds": 3})
+    config["data"] = {"root": str(tmp_path / "nowhere"), "download": False}
+    with pytest.raises(Error, match=r"data\.root: there is no folder '.*nowhere'; one with mnist in"):
+        check_config(config)
+    config["data"]["download"] = True
+    check_config(config)
+    check_config(changed("data", {"root": "nowhere", "download": False}))  # digits need no folder
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", ""])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(Error, match=r"config\.yaml"):
+        read_config(path)
+
+
+@pytest.mark.parametrize("path", ["config.yaml", "profiles/demo/study.yaml", "docs/mnist-maj/study.yaml"])
+def test_the_configurations_of_the_project_are_good(path: str) -> None:
+    assert Study(read_config(ROOT / path)).cases
+
+
+def test_the_defaults_are_those_that_the_file_of_the_study_shows() -> None:
+    shown = yaml.safe_load((ROOT / "config.yaml").read_text())
+    given = check_config({key: shown[key] for key in ("datasets", "experiments", "explainers")})
+    whole = check_config(shown)
+    for key in ("results", "data", "train", "folds_per_job", "archive", "statistics", "figures"):
+        assert getattr(whole, key) == getattr(given, key), key
+
+
+def test_the_study_of_the_thesis() -> None:
+    study = Study(read_config(ROOT / "config.yaml"))
+    columns = [case for case in study.cases if case.dataset in ("mnist", "fashion-mnist")]
+    assert len(columns) == 2 * 2 * 3
+    assert len([case for case in study.cases if case.steps == 12]) == 2 * 3 * (1 + 7)
+    assert study.train_settings("mnist", "shallow", 7).learning_rate == 0.0001
+    assert study.train_settings("fashion-mnist", "shallow", 7).learning_rate == 0.0002
+    assert study.train_settings("mnist", "deep", 7).learning_rate == 0.0002
+
+
+def test_a_case_named_twice_is_one() -> None:
+    config = copy.deepcopy(SMALL)
+    config["experiments"]["again"] = config["experiments"]["majority"] | {"folds": [0, 1]}
+    assert Study(check_config(config)).cases == [
+        Case("digits-maj", "shallow", 12, 0),
+        Case("digits-maj", "shallow", 12, 1),
+    ]
+
+
+def test_stacks_hold_as_many_folds_as_asked_for_and_the_quality_split_alone() -> None:
+    config = changed(f"{EXPERIMENT}/folds", [0, "quality", 1, 2]) | {"folds_per_job": 2}
+    network = ("digits-maj", "shallow", 12)
+    assert Study(check_config(config)).stacks == [
+        Stack(*network, ("quality",)),
+        Stack(*network, (0, 1)),
+        Stack(*network, (2,)),
+    ]
+
+
+def test_later_overrides_win() -> None:
+    overrides = [
+        {"when": {}, "set": {"epochs": 7, "seed": 3}},
+        {"when": {"architecture": "shallow", "steps": 12}, "set": {"epochs": 9}},
+        {"when": {"dataset": "other"}, "set": {"epochs": 11}},
+    ]
+    settings = Study(check_config(changed("overrides", overrides))).train_settings(
+        "digits-maj", "shallow", 12
+    )
+    assert (settings.epochs, settings.seed, settings.batch_size) == (9, 3, 50)
+
+
+def test_explainers_with_options_keep_their_name() -> None:
+    config = changed(
+        "explainers", [["sa", {"method": "gb", "name": "gb-open", "options": {"gates": "follow"}}]]
+    )
+    study = Study(check_config(config))
+    assert list(study.groups) == ["sa+gb-open"]
+    assert [member.method for member in study.groups["sa+gb-open"]] == ["sa", "gb"]
