@@ -81,8 +81,9 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
     ranks = {
         name: i for i, name in enumerate(style.in_order([*scores["explainer"], *scores["architecture"]]))
     }
-    return scores[list(_COLUMNS)].sort_values(  # stable: folds stay in the order of the table
-        _CELL, key=lambda column: column.replace(ranks), kind="stable", ignore_index=True
+    # Sorting by several columns is stable, so folds stay in the order of the table.
+    return scores[list(_COLUMNS)].sort_values(
+        _CELL, key=lambda column: column.replace(ranks), ignore_index=True
     )
 
 

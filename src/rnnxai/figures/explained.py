@@ -132,4 +132,4 @@ def _numbers(archive: AttributionArchive, dataset: Dataset) -> pd.DataFrame:
             "cosine": scores,
         },
         index=index,
-    ).sort_index()
+    )

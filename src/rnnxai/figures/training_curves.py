@@ -91,6 +91,8 @@ def _read(path: Path, architecture: str, fold: Fold, gate: float | None) -> pd.D
             rows.append([float(values[key]) for key in _KEYS])
             if not np.isfinite(rows[-1]).all():
                 raise Error(f"{path}: line {number} is {line}; its numbers must be finite")
+            if not 0 <= rows[-1][-1] <= 1:
+                raise Error(f"{path}: line {number} is {line}; an accuracy lies between 0 and 1")
     except OSError as error:
         raise Error(f"{path}: the metrics cannot be read ({error.strerror})") from error
     except (KeyError, TypeError, ValueError) as error:

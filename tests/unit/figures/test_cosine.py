@@ -1,0 +1,161 @@
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnxai.errors import Error
+from rnnxai.figures.cosine import draw
+from rnnxai.figures.save import save
+from rnnxai.scoring.statistics import mean_interval, reference_levels
+
+EXPLAINERS = ("sa", "dtd")
+
+
+def scores(architectures=("shallow", "deep"), folds=3, steps=(12,), undefined=0, low=0.5, high=0.9):
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        [
+            {
+                "dataset": "mnist-maj",
+                "architecture": architecture,
+                "T": T,
+                "fold": str(fold),
+                "explainer": explainer,
+                "n": 100,
+                "n_undefined": undefined if explainer == "dtd" else 0,
+                "cosine": random.uniform(low, high),
+            }
+            for architecture in architectures
+            for T in steps
+            for fold in range(folds)
+            for explainer in EXPLAINERS
+        ]
+    )
+
+
+def texts(figure):
+    figure.draw_without_rendering()
+    return " ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.get_lines()}
+
+
+def test_the_table_holds_folds_and_means():
+    given = scores()
+    _, table = draw(given, level=0.9)
+    assert len(table) == len(given)
+    assert table["architecture"].unique().tolist() == ["shallow", "deep"]
+    for _, row in table.iterrows():
+        cell = given[
+            (given["architecture"] == row["architecture"]) & (given["explainer"] == row["explainer"])
+        ]
+        assert row["cosine"] == cell.set_index("fold").loc[row["fold"], "cosine"]
+        assert row["mean"] == pytest.approx(cell["cosine"].mean())
+        assert (row["t_low"], row["t_high"]) == pytest.approx(tuple(mean_interval(cell["cosine"], 0.9)))
+        assert row["folds"] == 3
+
+
+def test_means_and_folds_are_where_the_table_says():
+    figure, table = draw(scores())
+    axes = figure.axes[0]
+    for folds, architecture in zip(axes.collections[::2], ("shallow", "deep"), strict=True):
+        shown = table[table["architecture"] == architecture]
+        assert folds.get_offsets()[:, 1].tolist() == shown["cosine"].tolist()
+        means = shown.drop_duplicates("explainer")["mean"].tolist()
+        assert list(lines(axes)[architecture].get_ydata()) == means
+
+
+def test_the_intervals_are_drawn():
+    figure, table = draw(scores(["deep"]))
+    segments = figure.axes[0].collections[1].get_segments()
+    cells = table.drop_duplicates("explainer")
+    assert np.array([s[:, 1] for s in segments]) == pytest.approx(cells[["t_low", "t_high"]].to_numpy())
+
+
+@pytest.mark.parametrize("blocks", [3, 5])
+def test_reference_lines_are_at_the_levels_and_named(blocks):
+    figure, _ = draw(scores(), blocks=blocks)
+    for name, value in reference_levels(blocks).items():
+        assert set(lines(figure.axes[0])[name].get_ydata()) == {value}
+        assert f"{name} {value:.3f}".replace("0.", ".") in texts(figure)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 0.9), (0.001, 0.002), (0.99, 1)])
+@pytest.mark.parametrize("folds", [1, 2, 7])
+def test_nothing_is_cropped(low, high, folds):
+    figure, table = draw(scores(folds=folds, steps=(6, 12), low=low, high=high))
+    shown = [*table[["cosine", "t_low", "t_high"]].to_numpy().ravel(), *reference_levels().values()]
+    for axes in figure.axes:
+        bottom, top = axes.get_ylim()
+        assert bottom < np.nanmin(shown)
+        assert top > np.nanmax(shown)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [reference_levels(), {"uniform": 0.5, "one correct block": 0.52, "last block": 0.5}],
+    ids=["apart", "close"],
+)
+def test_labels_of_reference_lines_do_not_overlap(levels, monkeypatch):
+    monkeypatch.setattr("rnnxai.figures.cosine.reference_levels", lambda blocks: levels)
+    figure, _ = draw(scores(low=0, high=1))
+    figure.draw_without_rendering()
+    boxes = sorted((t.get_window_extent() for t in figure.axes[0].texts), key=lambda box: box.y0)
+    assert len(boxes) == 3
+    assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
+    assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_a_single_fold_has_no_interval_and_says_so():
+    figure, table = draw(scores(folds=1))
+    assert table[["t_low", "t_high"]].isna().all(axis=None)
+    assert "no interval" in texts(figure)
+    assert "no interval" not in texts(draw(scores())[0])
+
+
+def test_undefined_scores_are_counted():
+    given = scores(undefined=4)
+    gone = (given["architecture"] == "deep") & (given["explainer"] == "dtd")
+    given.loc[gone, "n_undefined"] = 100
+    given.loc[gone, "cosine"] = np.nan
+    figure, table = draw(given)
+    words = texts(figure)
+    assert "shallow DTD: 12 of 300" in words.replace("\n", " ")
+    assert "deep DTD: 300 of 300" in words.replace("\n", " ")
+    assert "without positive relevance" not in texts(draw(scores())[0])
+    assert (table.loc[table["mean"].isna(), "folds"] == 0).all()
+    assert len(lines(figure.axes[0])["deep"].get_ydata()) == 1
+
+
+def test_one_panel_per_number_of_steps():
+    figure, _ = draw(scores(steps=(12, 4)))
+    assert [axes.get_title("left") for axes in figure.axes] == ["mnist-maj, T = 4", "mnist-maj, T = 12"]
+
+
+def test_the_folds_of_the_table_keep_their_order():
+    _, table = draw(scores(["deep"], folds=12))
+    assert table["fold"].tolist() == [str(fold) for fold in range(12)] * 2
+
+
+def test_equal_bytes(tmp_path):
+    for stem in ("a", "b"):
+        save(*draw(scores()), tmp_path / stem)
+    for ending in ("png", "svg", "pdf", "csv"):
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (scores().drop(columns="fold"), "columns fold are missing"),
+        (scores().assign(n_undefined=None), "mnist-maj has no marks"),
+        (pd.concat([scores(), scores().assign(dataset="digits-maj")]), "digits-maj, mnist-maj"),
+        (scores()[:0], r"\(none\)"),
+    ],
+)
+def test_what_cannot_be_drawn(given, message):
+    with pytest.raises(Error, match=message):
+        draw(given)

@@ -1,0 +1,277 @@
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PatchCollection
+
+from rnnxai.archive.layout import stored_rows
+from rnnxai.archive.read import AttributionArchive
+from rnnxai.data.dataset import Dataset, build_dataset
+from rnnxai.data.definition import DatasetDefinition
+from rnnxai.errors import Error
+from rnnxai.figures.grid import SIGNED, UNSIGNED, Grid
+from rnnxai.figures.heatmaps import choose, draw
+from rnnxai.figures.save import DPI, save
+from rnnxai.figures.style import VERMILLION
+from rnnxai.scoring.blocks import block_cosine
+
+SAMPLES = 4
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def words(figure):
+    return " ".join(texts(figure)).replace("\n", " ")
+
+
+def images(figure):
+    """Return the pictures row by row, without the colour bars."""
+    return [image for image in figure.axes[0].images if image.get_array().shape[0] > 1]
+
+
+def collection(figure, kind):
+    (found,) = (item for item in figure.axes[0].collections if type(item) is kind)
+    return found
+
+
+@pytest.fixture
+def kept(digits_maj):
+    """Rows of the data set that have maps."""
+    rows = Dataset.open(digits_maj).rows(0, "test")
+    return rows[stored_rows(len(rows), 40, seed=0)]
+
+
+def test_every_cell_shows_the_map_of_its_sample(digits_maj, explain_all):
+    archives = explain_all(digits_maj)
+    figure, table = draw(digits_maj, archives, SAMPLES)
+    shown = images(figure)
+    assert len(shown) == SAMPLES * 5
+    rows = table["sample"].to_numpy()[:SAMPLES]
+    pictures = Dataset.open(digits_maj).sequences(rows)[:, 0]
+    for image, picture in zip(shown, pictures, strict=False):
+        assert (image.get_array() == picture).all()
+    for image, (_, row) in zip(shown[SAMPLES:], table.iterrows(), strict=True):
+        with AttributionArchive(archives[row["architecture"], row["explainer"]]) as archive:
+            place = archive["index"][:].tolist().index(row["sample"])
+            heatmap = archive.map(place)[0]
+            assert row["relevance_sum"] == archive["relevance_sum"][place]
+        assert (image.get_array() == heatmap).all()
+        assert row["scale"] == np.abs(heatmap).max()
+        signed = row["explainer"] != "dtd"
+        assert image.get_clim() == (-row["scale"] if signed else 0, row["scale"])
+        assert image.get_cmap().name == (SIGNED if signed else UNSIGNED)
+        assert image.get_interpolation() == "nearest"
+
+
+def test_the_table(digits_maj, explain_all):
+    archives = explain_all(digits_maj)
+    figure, table = draw(digits_maj, archives, SAMPLES)
+    dataset = Dataset.open(digits_maj)
+    cells = table[["architecture", "explainer"]].drop_duplicates().to_numpy().tolist()
+    assert cells == [[a, e] for a in ("deep", "r-lstm") for e in ("dtd", "lrp-a1.5b0.5")]
+    for (_, row), image in zip(table.iterrows(), images(figure)[SAMPLES:], strict=True):
+        sample = row["sample"]
+        assert row["label"] == row["predicted"] == dataset.classes[dataset.labels[sample]]
+        assert row["majority"] == "".join(map(str, dataset.majority[sample]))
+        heatmap = np.asarray(image.get_array())[None, None]
+        assert row["cosine"] == pytest.approx(block_cosine(heatmap, dataset.majority[[sample]])[0])
+
+
+def test_the_cosine_stands_under_each_map(digits_maj, explain):
+    def half(maps, rows):
+        maps[..., :28] *= 0.5
+        return maps
+
+    figure, table = draw(digits_maj, {("deep", "dtd"): explain(digits_maj, change=half)}, SAMPLES)
+    assert table["cosine"].nunique() > 1
+    for image, value in zip(images(figure)[SAMPLES:], table["cosine"], strict=True):
+        left, right, bottom, _ = image.get_extent()
+        below = [
+            text.get_text()
+            for text in figure.axes[0].texts
+            if left < text.get_position()[0] < right and 0 < text.get_position()[1] - bottom < 0.12 * DPI
+        ]
+        assert below == [f"{value:.2f}".removeprefix("0")]
+
+
+def test_majority_blocks_are_framed(digits_maj, explain):
+    figure, table = draw(digits_maj, {("deep", "dtd"): explain(digits_maj)}, SAMPLES)
+    frames = collection(figure, PatchCollection)
+    corners = {(path.vertices[:, 0].min(), path.vertices[:, 1].min()) for path in frames.get_paths()}
+    expected = set()
+    for image, marks in zip(images(figure), [*table["majority"]] * 2, strict=True):
+        left, right, _, top = image.get_extent()
+        block = (right - left) / 3
+        expected |= {(left + k * block, top) for k, mark in enumerate(marks) if mark == "1"}
+    assert corners == expected
+    assert len(collection(figure, LineCollection).get_segments()) == 2 * len(images(figure))
+
+
+def test_every_pixel_is_drawn_equally_large(digits_maj, explain, tmp_path):
+    figure, _ = draw(digits_maj, {("deep", "dtd"): explain(digits_maj)}, SAMPLES)
+    size = figure.get_size_inches() * DPI
+    assert figure.axes[0].get_xlim() == pytest.approx((0, size[0]))
+    assert figure.axes[0].get_ylim() == pytest.approx((size[1], 0))
+    for image in images(figure):
+        left, right, bottom, top = image.get_extent()
+        assert all(float(value).is_integer() for value in (left, right, bottom, top))
+        assert (right - left) % 84 == (bottom - top) % 28 == 0
+        assert (right - left) / 84 == (bottom - top) / 28
+
+
+@pytest.mark.parametrize("samples", [1, 2, 6, 24])
+def test_nothing_lies_outside_or_overlaps(digits_maj, explain, samples):
+    architecture = "conv-plus-r-lstm-sd"
+    path = explain(digits_maj, architecture, "lrp-a1.5b0.5", steps=84)
+    figure, _ = draw(digits_maj, {(architecture, "lrp-a1.5b0.5"): path}, samples)
+    figure.set_dpi(DPI)
+    figure.draw_without_rendering()
+    shown = [text for text in figure.axes[0].texts if text.get_text()]
+    boxes = [text.get_window_extent() for text in shown]
+    boxes += [image.get_window_extent() for image in figure.axes[0].images]
+    assert all(box.x0 >= 0 and box.y0 >= 0 for box in boxes)
+    assert all(box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+    for i, one in enumerate(boxes):
+        for other in boxes[:i]:
+            width = min(one.x1, other.x1) - max(one.x0, other.x0)
+            height = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert min(width, height) <= 1
+
+
+def test_maps_of_zeros_are_neutral(digits_maj, explain):
+    def nothing(maps, rows):
+        return maps * (np.arange(len(maps)) % 2)[:, None, None, None]
+
+    figure, table = draw(digits_maj, {("deep", "dtd"): explain(digits_maj, change=nothing)}, 8)
+    empty = (table["scale"] == 0).sum()
+    assert 0 < empty < 8
+    assert texts(figure).count("no relevance") == empty == table["cosine"].isna().sum()
+    assert texts(figure).count("\N{EN DASH}") == empty
+    assert len(images(figure)) == 16 - empty
+
+
+@pytest.mark.parametrize(("dip", "colours"), [(1e-9, UNSIGNED), (0.01, SIGNED)])
+def test_rounding_below_zero_is_no_sign(digits_maj, explain, dip, colours):
+    figure, _ = draw(
+        digits_maj, {("deep", "dtd"): explain(digits_maj, change=lambda maps, rows: maps - dip)}, 2
+    )
+    assert {image.get_cmap().name for image in images(figure)[2:]} == {colours}
+
+
+def test_an_explainer_has_one_colour_scale(digits_maj, explain):
+    archives = {
+        ("deep", "lrp-eps"): explain(digits_maj, "deep", "lrp-eps", change=lambda maps, rows: maps - 0.1),
+        ("r-lstm", "lrp-eps"): explain(digits_maj, "r-lstm", "lrp-eps"),
+    }
+    figure, _ = draw(digits_maj, archives, 2)
+    assert {image.get_cmap().name for image in images(figure)[2:]} == {SIGNED}
+
+
+def test_column_sequences_have_no_frames_and_no_cosine(digits, explain):
+    figure, table = draw(digits, {("deep", "dtd"): explain(digits)}, SAMPLES)
+    assert not collection(figure, PatchCollection).get_paths()
+    assert not collection(figure, LineCollection).get_segments()
+    assert table[["majority", "cosine"]].isna().all(axis=None)
+    assert "osine" not in words(figure)
+    assert images(figure)[0].get_array().shape == (28, 28)
+
+
+def test_a_wrong_prediction_is_named_beside_its_architecture(digits_maj, explain, kept):
+    archives = {
+        ("deep", "dtd"): explain(digits_maj, "deep", kept=4, wrong=kept),
+        ("r-lstm", "dtd"): explain(digits_maj, "r-lstm", kept=4),
+    }
+    figure, table = draw(digits_maj, archives, SAMPLES)
+    named = [t.get_text() for t in figure.axes[0].texts if t.get_color() == VERMILLION]
+    deep = table[table["architecture"] == "deep"]
+    assert named == [f"\N{BALLOT X} {name}" for name in deep["predicted"]]
+    assert (deep["predicted"] != deep["label"]).all()
+    assert "most architectures classify rightly first" in words(figure)
+
+
+def test_samples_are_kept_right_and_of_many_classes(digits_maj, explain, kept):
+    wrong = {"deep": kept[:10], "r-lstm": kept[10:20]}
+    archives = {(a, "dtd"): explain(digits_maj, a, wrong=rows) for a, rows in wrong.items()}
+    figure, table = draw(digits_maj, archives, 6)
+    samples = table["sample"].unique()
+    assert set(samples) <= set(kept[20:])
+    assert table["label"].nunique() == 6
+    assert "rightly by all architectures" in words(figure)
+
+
+def test_only_samples_with_a_map_in_every_archive(digits_maj, explain, kept):
+    archives = {
+        ("deep", "dtd"): explain(digits_maj, "deep", kept=40),
+        ("r-lstm", "dtd"): explain(digits_maj, "r-lstm", kept=5),
+    }
+    figure, table = draw(digits_maj, archives, 6)
+    assert table["sample"].nunique() == 5
+    assert "6 were asked for, 5 have maps" in words(figure)
+
+
+LABELS = np.tile(np.arange(5), 20)
+
+
+def test_choice_spreads_over_classes_and_sorts():
+    chosen = choose(np.arange(100), LABELS, np.zeros(100, int), 10, seed=0)
+    assert LABELS[chosen].tolist() == sorted([*range(5)] * 2)
+    assert len(set(chosen)) == 10
+
+
+def test_choice_prefers_those_that_fewer_get_wrong():
+    wrong = np.full(100, 2)
+    wrong[[3, 7]], wrong[[50, 51, 90]] = 0, 1
+    assert choose(np.arange(100), LABELS, wrong, 2, seed=0).tolist() == [7, 3]
+    assert set(choose(np.arange(100), LABELS, wrong, 5, seed=0)) == {3, 7, 50, 51, 90}
+
+
+def test_choice_depends_on_the_seed_and_not_on_other_candidates():
+    rows, right = np.arange(100), np.zeros(100, int)
+    chosen = choose(rows, LABELS, right, 5, seed=0)
+    assert not np.array_equal(chosen, choose(rows, LABELS, right, 5, seed=1))
+    fewer = np.setdiff1d(rows, np.setdiff1d(rows, chosen)[::2])
+    assert np.array_equal(chosen, choose(fewer, LABELS, right[: len(fewer)], 5, seed=0))
+
+
+def test_equal_bytes(digits_maj, explain_all, tmp_path):
+    archives = explain_all(digits_maj)
+    save(*draw(digits_maj, archives, 2), tmp_path / "a")
+    save(*draw(digits_maj, dict(reversed(archives.items())), 2), tmp_path / "b")
+    for ending in ("png", "svg", "pdf", "csv"):
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_archives_that_do_not_belong_together(digits_maj, explain):
+    archives = {
+        ("deep", "dtd"): explain(digits_maj),
+        ("r-lstm", "dtd"): explain(digits_maj, "r-lstm", steps=12),
+    }
+    with pytest.raises(Error, match=r"T = 12, fold 0; .*T = 7, fold 0"):
+        draw(digits_maj, archives)
+
+
+def test_archives_of_another_data_set(digits_maj, digits, explain, tmp_path):
+    build_dataset(DatasetDefinition("digits", seed=1), tmp_path / "other.h5")
+    archives = {("deep", "dtd"): explain(digits_maj)}
+    for path in (digits, tmp_path / "other.h5"):
+        with pytest.raises(Error, match=f"not made from the data set file {path}"):
+            draw(path, archives)
+
+
+def test_what_cannot_be_drawn(digits_maj, explain):
+    path = explain(digits_maj)
+    archives = {("deep", "dtd"): path}
+    for cell in (("shallow", "dtd"), ("deep", "sa")):
+        with pytest.raises(Error, match=f"is of deep and dtd; it was given for {' and '.join(cell)}"):
+            draw(digits_maj, {cell: path})
+    with pytest.raises(Error, match="no archives"):
+        draw(digits_maj, {})
+    with pytest.raises(Error, match="samples is 0"):
+        draw(digits_maj, archives, 0)
+    with pytest.raises(Error, match="no sample has a full map in all 1 archives"):
+        draw(digits_maj, {("deep", "dtd"): explain(digits_maj, kept=0)})
+
+
+def test_a_grid_that_no_picture_can_hold():
+    with pytest.raises(Error, match="ask for fewer samples"):
+        Grid(400, (28, 84), None, ["input"]).figure()
