@@ -34,6 +34,16 @@ EXAMPLES = {
     ),
     # Nothing excites unit 1: all that it holds goes by x, (1, 2) / 3.  R_2: (0, 4) / 4.
     "z+, empty": ((1, 0), HIDDEN, HIDDEN, [1, 2], [[-3, -1], [-1, 2]], [Q(1, 3), Q(2, 3) + 2], 0),
+    # However small the inputs are: there is no epsilon.
+    "z+, tiny": (
+        (1, 0),
+        HIDDEN,
+        HIDDEN,
+        [Q(1, 10**30), Q(2, 10**30)],
+        [[-3, -1], [-1, 2]],
+        [Q(1, 3), Q(2, 3) + 2],
+        0,
+    ),
     # All inputs are 0: nobody can be paid.
     "z+, unusable": ((1, 0), HIDDEN, HIDDEN, [0, 0], [[3, -1], [1, 2]], [Q(0), Q(0)], 3),
     "alpha-beta, unusable": ((2, 1), HIDDEN, HIDDEN, [0, 0], [[3, -1], [1, 2]], [Q(0), Q(0)], 3),

@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rnnxai
+from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.recording import Plan, Recording
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.layers import Affine
@@ -104,6 +105,20 @@ def test_relevance_is_linear_in_the_start(case, factor):
     )
     size = (first.abs() + second.abs()).max()
     assert (first + factor * second - both).abs().max() <= 1e-12 * size
+
+
+@many
+@given(cases())
+def test_negative_scores_are_conserved_too(case):
+    """No method starts from one yet, but the walk back must not mind the sign."""
+    model, images, targets, method = case
+    recording = Recording(Plan(model, model.bounds), images)
+    scores = recording.scores.detach().gather(1, targets[:, None])[:, 0]
+    ledger = Ledger(scores.numpy())
+    start = torch.nn.functional.one_hot(targets, 3).double()
+    relevance = recording.walk_back(make_strategy(method), start, ledger)
+    gap = scores.numpy() - ledger.lost - relevance.sum((1, 2, 3)).numpy()
+    assert (np.abs(gap) <= 1e-10 * (scores.abs() + relevance.abs().sum((1, 2, 3))).numpy()).all()
 
 
 @many

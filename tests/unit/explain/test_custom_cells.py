@@ -76,6 +76,10 @@ HINDERED = {
         {"join": lambda cell, e, h: e + h * torch.tensor([1.0, 1, 1, 1, -1], dtype=e.dtype)},
         "'b' reads inputs of either sign",
     ),
+    "a layer that reads both signs once": (
+        {"join": lambda cell, e, h: torch.relu(cell.b(cell.b(e))) + h},
+        "'b' reads inputs of either sign",
+    ),
     "no ReLU": ({"join": lambda cell, e, h: cell.b(e) + h}, "'b' reads inputs of either sign"),
 }
 

@@ -11,7 +11,7 @@ import torch
 import rnnxai
 from rnnxai.errors import Error
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.ledger import COLUMNS
+from rnnxai.explain.ledger import COLUMNS, Ledger
 from rnnxai.explain.recording import Plan, Recording
 from rnnxai.explain.strategy import make_strategy
 
@@ -140,6 +140,7 @@ WRONG = {
     "bounds upside down": ({"bounds": (1, -1)}, r"bounds = \(1, -1\) are not a range"),
     "three bounds": ({"bounds": (-1, 0, 1)}, r"bounds = \(-1, 0, 1\) are not a range"),
     "narrow bounds": ({"bounds": (-0.5, 1)}, r"images range from -0.\d* to .*outside the bounds \(-0.5, 1\)"),
+    "low bounds": ({"bounds": (-1, 0.5)}, r"images range from .*outside the bounds \(-1, 0.5\)"),
     "too dark": ({"images": torch.full((6, 1, 3, 8), -1.1, dtype=torch.float64)}, "from -1.1 to -1.1"),
     "not a number": ({"images": torch.full((6, 1, 3, 8), torch.nan, dtype=torch.float64)}, "from nan"),
     "no images": (
@@ -187,6 +188,18 @@ def test_the_table_of_the_books(make_net, batch):
     assert list(zip(table["layer"], table["step"], strict=True)) == places
     samples = sum(ledger.table(n)[list(COLUMNS)].to_numpy() for n in range(6))
     np.testing.assert_allclose(table[list(COLUMNS)].to_numpy(), samples, rtol=1e-12, atol=1e-15)
+
+
+def test_every_column_but_two_is_a_loss():
+    ledger = Ledger(np.array([21.0, 42.0]))
+    ledger.inputs = np.array([1.0, 2.0])
+    for n, column in enumerate(COLUMNS):
+        ledger.book("layer", 0, column, torch.tensor([10.0**n, 2 * 10.0**n]))
+    assert COLUMNS[:2] == ("incoming", "outgoing")
+    assert ledger.lost.tolist() == [111100, 222200]
+    assert ledger.dropped.tolist() == [10000, 20000]
+    assert ledger.residual.tolist() == [21 - 1 - 111100, 42 - 2 - 222200]
+    assert ledger.table(1).iloc[0].tolist() == ["layer", 0, *(2 * 10.0**n for n in range(6))]
 
 
 def test_explaining_does_not_change_the_model_in_training(make_net, batch):

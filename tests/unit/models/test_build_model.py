@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from rnnxai import MODELS, build_model
 from rnnxai.errors import Error
+from rnnxai.models.layers import Dropout
 
 ARCHITECTURES = list(MODELS)
 MNIST, MAJ = (28, 28), (28, 84)
@@ -63,8 +64,8 @@ def test_without_biases_only_gates_have_them(architecture):
 
 
 class Plain:
-    def __init__(self, model, k):
-        self.model, self.k = model, k
+    def __init__(self, model, k, masks=None):
+        self.model, self.k, self.masks = model, k, masks or {}
 
     def __call__(self, images):
         width = images.shape[-1] // self.model.steps
@@ -76,6 +77,12 @@ class Plain:
         bias = affine.bias[self.k] if name == "gates" else -torch.log1p(affine.bias[self.k].exp())
         return linear(torch.cat(x, 1), affine.weight[self.k], bias)
 
+    def drop(self, name, x, t=None):
+        if name not in self.masks:
+            return x
+        mask = self.masks[name][self.k]
+        return x * (mask if t is None else mask[t])
+
     def zeros(self, x, name):
         return x.new_zeros(len(x), getattr(self.model.cell, name).weight.shape[1])
 
@@ -83,7 +90,7 @@ class Plain:
         r = self.zeros(xs[0], "recurrent")
         for t, x in enumerate(xs):
             if t:
-                r = self.layer("recurrent", h).relu()  # noqa: F821
+                r = self.layer("recurrent", self.drop(f"h to r {t}", h)).relu()  # noqa: F821
             h = self.layer("hidden", x, r).relu()
         return self.layer("output", h)
 
@@ -91,18 +98,34 @@ class Plain:
         r = self.zeros(xs[0], "recurrent")
         for t, x in enumerate(xs):
             if t:
-                r = self.layer("recurrent", h).relu()  # noqa: F821
-            h = self.layer("hidden", self.layer("encoder", x).relu(), r).relu()
-        return self.layer("output", self.layer("decoder", h).relu())
+                r = self.layer("recurrent", self.drop(f"h to r {t}", h)).relu()  # noqa: F821
+            e = self.drop("e", self.layer("encoder", x).relu(), t)
+            h = self.layer(
+                "hidden", self.drop("e in [e ; r]", e, t), self.drop(f"r in [e ; r] {t}", r)
+            ).relu()
+        return self.layer("output", self.layer("decoder", self.drop("last h", h)).relu())
 
     def RLSTM(self, xs):  # noqa: N802
         c = h = self.zeros(xs[0], "candidate")
-        for x in xs:
-            e = self.layer("encoder", x).relu()
+        for t, x in enumerate(xs):
+            e = self.drop("e", self.layer("encoder", x).relu(), t)
             i, f, o = torch.split(self.layer("gates", e, h).sigmoid(), c.shape[1], dim=1)
             c = f * c + i * self.layer("candidate", e, h).relu()
-            h = o * c
+            h = self.drop(f"h {t}", o * c)
         return self.layer("output", h)
+
+
+# The masks of a forward pass of 4 steps, in the order they are drawn.
+MASKS = {
+    "shallow": ["h to r 1", "h to r 2", "h to r 3"],
+    "deep": [
+        "e",
+        "e in [e ; r]",
+        *(name for t in (1, 2, 3) for name in (f"h to r {t}", f"r in [e ; r] {t}")),
+        "last h",
+    ],
+    "r-lstm": ["e", "h 0", "h 1", "h 2", "h 3"],
+}
 
 
 @pytest.fixture
@@ -137,6 +160,23 @@ def test_forward_pass_of_each_fold(build, stack_images, architecture, steps):
         right = Plain(model, k)(stack_images[k])
         assert right.abs().max() > 1e-3
         torch.testing.assert_close(found, right, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_where_dropout_acts(build, stack_images, architecture, monkeypatch):
+    model = build(architecture, dropout=0.5)
+    draw, drawn = Dropout.mask, []
+
+    def recording(dropout, x):
+        drawn.append(draw(dropout, x))
+        return drawn[-1]
+
+    monkeypatch.setattr(Dropout, "mask", recording)
+    found = model.train()(stack_images)
+    masks = dict(zip(MASKS[architecture], drawn, strict=True))
+    for k in range(3):
+        right = Plain(model, k, masks)(stack_images[k])
+        torch.testing.assert_close(found[k], right, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

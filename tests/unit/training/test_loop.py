@@ -40,6 +40,17 @@ def test_a_step_moves_each_weight_by_the_learning_rate(case):
         torch.testing.assert_close(moved[clear], torch.full_like(moved[clear], 0.01), rtol=2e-3, atol=0)
 
 
+def test_folds_share_no_gradient(case):
+    """A fold's gradient is that of its own mean loss, whatever the number of folds."""
+    together, alone = case((0, 1, 2)), case((1,))
+    stack, one = together.run(), alone.run()
+    for run, rows in ((stack, together.train_rows), (one, alone.train_rows)):
+        loop._step(run, *together.pixels.take(torch.stack([fold[:8] for fold in rows])))
+    for name, value in one.model.named_parameters():
+        found = stack.model.get_parameter(name).grad[1]
+        torch.testing.assert_close(found, value.grad[0], rtol=1e-4, atol=1e-6)
+
+
 def test_training_learns(case):
     one = case(epochs=40, dropout=0.0)
     history = one.train(one.run(), one.checkpoint()).history
