@@ -66,7 +66,7 @@ class Project:
     def snakemake(self, *arguments: str) -> tuple[int, str]:
         """Run Snakemake to its end; return its exit code and all it said."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=500)
+        output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
     def run(self) -> str:

@@ -1,16 +1,21 @@
-"""What all stages share: the checked configuration, paths, fingerprints."""
+"""What all stages share: the checked configuration, paths, fingerprints, and what rules ask for."""
 
 import json
 import re
 import sys
+from dataclasses import asdict
+from os import environ, pathsep
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from rnnxai.config import check_config
+from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
+from rnnxai.figures.catalogue import FIGURES
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import end_orphans, exclusive
+from rnnxai.scoring.scores import SCORES as SCORE_NAMES
 from rnnxai.study import Case, Study, code_of_architecture, code_of_group
 
 try:
@@ -24,11 +29,20 @@ LOCKS = f"{RESULTS}/.jobs"
 
 # One network of the study. The fold is a number, or "quality" for the fixed split.
 CASE = "{dataset}/{architecture}/t{steps}/fold-{fold}"
+ARCHIVES = f"{RESULTS}/archives/{CASE}"
+SCORES = f"{RESULTS}/scores/{CASE}/{{group}}"
+
 THREADS = CONFIG.train.threads
 GPUS = 0 if CONFIG.train.device == "cpu" else 1
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+WORKFLOW = Path(workflow.basedir) / "workflow"
+ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")
 FRAME = ["rnnxai.stages.job", "rnnxai.config"]  # how a job is run, not what it computes
+
+# Jobs import the package from here, whichever environment they run in.
+environ["PYTHONPATH"] = pathsep.join(
+    [str(Path(workflow.basedir) / "src"), *filter(None, [environ.get("PYTHONPATH")])]
+)
 
 
 wildcard_constraints:
@@ -36,21 +50,17 @@ wildcard_constraints:
     architecture=r"[a-z0-9][a-z0-9.-]*",
     steps=r"\d+",
     fold=r"\d+|quality",
+    group="|".join(map(re.escape, STUDY.groups)),
 
 
 def code(script, *targets):
     """Fingerprint a script with all the code it reaches, and the registry entries it will load."""
-    return fingerprint(SCRIPTS / script, *targets, without=FRAME)
+    return fingerprint(WORKFLOW / "scripts" / script, *targets, without=FRAME)
 
 
 def canonical(value):
     """One text for one value, so that an unchanged setting is seen to be unchanged."""
     return json.dumps(value, sort_keys=True)
-
-
-def path_of(case):
-    """Where a case's files are, inside models/, archives/ and scores/."""
-    return CASE.format(**case._asdict())
 
 
 def take_over(results):
@@ -61,3 +71,94 @@ def take_over(results):
             print(f"Ended {job}, whose Snakemake is gone.", file=sys.stderr)
     except Error as error:
         raise WorkflowError(str(error)) from None
+
+
+# --- data and training -------------------------------------------------------------------------------------
+
+
+def definition(wildcards):
+    return CONFIG.datasets[wildcards.dataset]
+
+
+def parts_of(network):
+    """Data set, architecture and steps of a path such as mnist-maj/deep/t12."""
+    dataset, architecture, steps = network.split("/")
+    return dataset, architecture, int(steps.removeprefix("t"))
+
+
+def networks_of(folds):
+    """Regular expression of the networks whose given folds are trained as one stack."""
+    stacks = (stack for stack in STUDY.stacks if stack.folds == folds)
+    return "|".join(re.escape(f"{s.dataset}/{s.architecture}/t{s.steps}") for s in stacks)
+
+
+def train_settings(network):
+    return canonical(STUDY.train_settings(*parts_of(network)).model_dump())
+
+
+def path_of(case):
+    """Where a case's files are, inside models/, archives/ and scores/."""
+    return CASE.format(**case._asdict())
+
+
+def every_network():
+    return [f"{RESULTS}/models/{path_of(case)}.safetensors" for case in STUDY.cases]
+
+
+# --- archives ----------------------------------------------------------------------------------------------
+
+
+def archives_of(group):
+    """Paths of a group's archives by the names of its explainers."""
+    return {member.name: f"{ARCHIVES}/{member.name}.attribution.h5" for member in STUDY.groups[group]}
+
+
+def archives_of_cases(cases):
+    paths = [path for group in STUDY.groups for path in archives_of(group).values()]
+    return [path.format(**case._asdict()) for case in cases for path in paths]
+
+
+def every_archive():
+    return archives_of_cases(STUDY.cases)
+
+
+# --- figures -----------------------------------------------------------------------------------------------
+
+
+def figure_code(name):
+    return code(f"{name.replace('-', '_')}_figure.py", FIGURES.target(name))
+
+
+def figure_files(stem, name, **labels):
+    """Outputs of a figure. The report shows the PNG; the others lie beside it."""
+    stem = f"{RESULTS}/figures/{stem}"
+    shown = report(
+        f"{stem}.png",
+        category="Figures",
+        subcategory=FIGURES[name][:1].upper() + FIGURES[name][1:],
+        labels=labels,
+        caption=f"../report/{name}.rst",
+    )
+    return {"png": shown} | {ending: f"{stem}.{ending}" for ending in ("svg", "pdf", "csv")}
+
+
+def compared(wildcards):
+    """The networks a figure compares: those of its data set, steps and, where it has one, fold."""
+    wanted = {key: value for key, value in wildcards.items() if key in Case._fields}
+    return [
+        case for case in STUDY.cases if all(str(getattr(case, key)) == value for key, value in wanted.items())
+    ]
+
+
+def every_figure():
+    figures = []
+    for dataset in STUDY.datasets:
+        cases = STUDY.of_dataset(dataset)
+        if CONFIG.datasets[dataset].task == "majority":
+            figures.append(f"cosine/{dataset}")
+        for steps in dict.fromkeys(case.steps for case in cases):
+            folds = [case.fold for case in cases if case.steps == steps]
+            fold = "quality" if "quality" in folds else min(folds)
+            figures.append(f"heatmaps/{dataset}-t{steps}-fold-{fold}")
+            figures.append(f"training-curves/{dataset}-t{steps}")
+    return [f"{RESULTS}/figures/{figure}.png" for figure in figures]

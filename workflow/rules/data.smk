@@ -1,13 +1,5 @@
 """data: one HDF5 file per data set."""
 
-from dataclasses import asdict
-
-from rnnxai.data.sources import SOURCES
-
-
-def definition(wildcards):
-    return CONFIG.datasets[wildcards.dataset]
-
 
 rule dataset:
     output:
@@ -16,6 +8,8 @@ rule dataset:
         f"{RESULTS}/logs/dataset/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/dataset/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,

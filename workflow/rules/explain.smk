@@ -1,21 +1,5 @@
 """explain: one job and one forward pass per network and group of methods, one archive per method."""
 
-ARCHIVES = f"{RESULTS}/archives/{CASE}"
-
-
-def archives_of(group):
-    return {member.name: f"{ARCHIVES}/{member.name}.attribution.h5" for member in STUDY.groups[group]}
-
-
-def every_archive():
-    return [
-        path.format(**case._asdict())
-        for group in STUDY.groups
-        for path in archives_of(group).values()
-        for case in STUDY.cases
-    ]
-
-
 for group, members in STUDY.groups.items():
 
     rule:
@@ -30,6 +14,8 @@ for group, members in STUDY.groups.items():
             f"{RESULTS}/logs/explain/{CASE}/{group}.log",
         benchmark:
             f"{RESULTS}/benchmarks/explain/{CASE}/{group}.tsv"
+        conda:
+            ENVIRONMENT
         threads: THREADS
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,

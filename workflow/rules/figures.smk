@@ -1,57 +1,5 @@
 """figures: every picture in three formats, with the CSV it was drawn from."""
 
-from rnnxai.figures.catalogue import FIGURES
-
-FORMATS = ("png", "svg", "pdf", "csv")
-
-
-def figure_code(name):
-    return code(f"{name.replace('-', '_')}_figure.py", FIGURES.target(name))
-
-
-def figure_files(stem, name, **labels):
-    """Outputs of a figure. The report shows the PNG; the others lie beside it."""
-    stem = f"{RESULTS}/figures/{stem}"
-    shown = report(
-        f"{stem}.png",
-        category="Figures",
-        subcategory=FIGURES[name][:1].upper() + FIGURES[name][1:],
-        labels=labels,
-        caption=f"../report/{name}.rst",
-    )
-    return {"png": shown} | {ending: f"{stem}.{ending}" for ending in FORMATS[1:]}
-
-
-def cases_of(wildcards):
-    """The networks a figure compares: those of its data set, steps and, where it has one, fold."""
-    wanted = {key: value for key, value in wildcards.items() if key in Case._fields}
-    return [
-        case for case in STUDY.cases if all(str(getattr(case, key)) == value for key, value in wanted.items())
-    ]
-
-
-def archives_to_show(wildcards):
-    return [
-        path.format(**case._asdict())
-        for case in cases_of(wildcards)
-        for group in STUDY.groups
-        for path in archives_of(group).values()
-    ]
-
-
-def every_figure():
-    figures = []
-    for dataset in STUDY.datasets:
-        cases = STUDY.of_dataset(dataset)
-        if CONFIG.datasets[dataset].task == "majority":
-            figures.append(f"cosine/{dataset}")
-        for steps in dict.fromkeys(case.steps for case in cases):
-            folds = [case.fold for case in cases if case.steps == steps]
-            fold = "quality" if "quality" in folds else min(folds)
-            figures.append(f"heatmaps/{dataset}-t{steps}-fold-{fold}")
-            figures.append(f"training-curves/{dataset}-t{steps}")
-    return [f"{RESULTS}/figures/{figure}.png" for figure in figures]
-
 
 rule cosine_figure:
     input:
@@ -62,6 +10,8 @@ rule cosine_figure:
         f"{RESULTS}/logs/figures/cosine/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/cosine/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -77,7 +27,7 @@ rule cosine_figure:
 rule heatmaps_figure:
     input:
         dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
-        archives=archives_to_show,
+        archives=lambda wildcards: archives_of_cases(compared(wildcards)),
     output:
         **figure_files(
             "heatmaps/{dataset}-t{steps}-fold-{fold}",
@@ -90,6 +40,8 @@ rule heatmaps_figure:
         f"{RESULTS}/logs/figures/heatmaps/{{dataset}}-t{{steps}}-fold-{{fold}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/heatmaps/{{dataset}}-t{{steps}}-fold-{{fold}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -104,7 +56,7 @@ rule heatmaps_figure:
 rule training_curves_figure:
     input:
         metrics=lambda wildcards: [
-            f"{RESULTS}/models/{path_of(case)}.metrics.jsonl" for case in cases_of(wildcards)
+            f"{RESULTS}/models/{path_of(case)}.metrics.jsonl" for case in compared(wildcards)
         ],
     output:
         **figure_files(
@@ -114,12 +66,14 @@ rule training_curves_figure:
         f"{RESULTS}/logs/figures/training-curves/{{dataset}}-t{{steps}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/training-curves/{{dataset}}-t{{steps}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        networks=lambda wildcards: [(case.architecture, case.fold) for case in cases_of(wildcards)],
+        networks=lambda wildcards: [(case.architecture, case.fold) for case in compared(wildcards)],
         gate=lambda wildcards: CONFIG.accuracy_gate.get(wildcards.dataset),
         code=figure_code("training-curves"),
     script:

@@ -1,9 +1,5 @@
 """score: every sample against its marks, then the study in two tables."""
 
-from rnnxai.scoring.scores import SCORES as SCORE_NAMES
-
-SCORES = f"{RESULTS}/scores/{CASE}/{{group}}"
-
 
 rule score:
     input:
@@ -16,8 +12,8 @@ rule score:
         f"{RESULTS}/logs/score/{CASE}/{{group}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/score/{CASE}/{{group}}.tsv"
-    wildcard_constraints:
-        group="|".join(map(re.escape, STUDY.groups)),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
@@ -52,6 +48,8 @@ rule summary:
         f"{RESULTS}/logs/summary.log",
     benchmark:
         f"{RESULTS}/benchmarks/summary.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
