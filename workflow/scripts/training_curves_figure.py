@@ -11,5 +11,6 @@ with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
         {
             "metrics": dict(zip(networks, snakemake.input.metrics, strict=True)),
             "gate": snakemake.params.gate,
+            "title": f"{snakemake.wildcards.dataset}, T = {snakemake.wildcards.steps}",
         },
     )

@@ -1,13 +1,12 @@
 """Intervals for means over few folds, and the levels that trivial explanations reach."""
 
-from itertools import combinations
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnxai.errors import Error
-from rnnxai.scoring.blocks import cosine
 
 
 class Interval(NamedTuple):
@@ -107,11 +106,11 @@ def reference_levels(blocks: int = 3, majority: int | None = None) -> dict[str, 
     count = blocks // 2 + 1 if majority is None else majority
     if not 1 <= count <= blocks:
         raise Error(f"majority is {count}; it must be in 1..{blocks}")
-    marks = np.array([[j in chosen for j in range(blocks)] for chosen in combinations(range(blocks), count)])
-    first = np.eye(blocks)[marks.argmax(axis=1)]
-    last = np.broadcast_to(np.eye(blocks)[-1], marks.shape)
-    maps = {"uniform": np.ones(marks.shape), "one correct block": first, "last block": last}
-    return {name: float(cosine(vectors, marks)[0].mean()) for name, vectors in maps.items()}
+    return {
+        "uniform": sqrt(count / blocks),
+        "one correct block": 1 / sqrt(count),
+        "last block": count / blocks / sqrt(count),  # it is of the majority in count / blocks of the cases
+    }
 
 
 def _sample(values: npt.ArrayLike, level: float) -> npt.NDArray[np.float64]:

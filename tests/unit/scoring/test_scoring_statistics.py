@@ -1,7 +1,10 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from rnnxai.errors import Error
+from rnnxai.scoring.blocks import cosine
 from rnnxai.scoring.statistics import (
     REFERENCE_LEVELS,
     bootstrap_interval,
@@ -60,14 +63,18 @@ def test_reference_levels_of_three_blocks():
 
 
 @pytest.mark.parametrize(("blocks", "majority"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (7, 4)])
-def test_reference_levels_in_closed_form(blocks, majority):
+def test_reference_levels_are_means_over_all_places_of_the_majority(blocks, majority):
+    places = list(combinations(range(blocks), majority))
+    marks = np.array([[j in place for j in range(blocks)] for place in places], dtype=float)
+    last = np.broadcast_to(np.eye(blocks)[-1], marks.shape)
+    maps = {
+        "uniform": np.ones_like(marks),
+        "one correct block": np.eye(blocks)[marks.argmax(1)],
+        "last block": last,
+    }
     assert reference_levels(blocks) == reference_levels(blocks, majority)
     assert reference_levels(blocks) == pytest.approx(
-        {
-            "uniform": (majority / blocks) ** 0.5,
-            "one correct block": majority**-0.5,
-            "last block": majority**0.5 / blocks,
-        }
+        {name: cosine(vectors, marks)[0].mean() for name, vectors in maps.items()}
     )
 
 
