@@ -53,21 +53,29 @@ class Project:
         return os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        """Start Snakemake and return at once."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        """Start Snakemake and return at once. What it says goes to a file, which orphans may hold open."""
+        with self.said.open("w") as said:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def said(self) -> Path:
+        """What the last Snakemake said."""
+        return self.folder / "said.txt"
 
     def snakemake(self, *arguments: str) -> tuple[int, str]:
         """Run Snakemake to its end; return its exit code and all it said."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=300)
-        return process.returncode, output
+        try:
+            code = process.wait(timeout=300)
+        finally:
+            process.kill()
+        return code, self.said.read_text()
 
     def run(self) -> str:
         """Run the study, which must succeed."""

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -12,29 +14,46 @@ from small_study import STUDY, Project
 
 pytestmark = pytest.mark.workflow
 
+T = TypeVar("T")
+
 
 def wait_for_job(project: Project, stage: str, process: subprocess.Popen) -> psutil.Process:
     """Wait until a job of a stage is at work, and return its process."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        assert process.poll() is None, f"ended before {stage} began:\n{process.communicate()[0]}"
-        for other in psutil.process_iter():
-            try:
-                words = other.cmdline()
-                at_work = any(word.endswith(f".{stage}.py") for word in words) and other.cwd() == str(
-                    project.folder
-                )
-            except psutil.Error:
-                continue
-            if at_work and any((project.folder / "results" / ".jobs").glob("*.lock")):
-                return other
+        assert process.poll() is None, f"ended before {stage} began:\n{project.said.read_text()}"
+        for job in jobs(project):
+            if any(word.endswith(f".{stage}.py") for word in job.cmdline()):
+                return job
         time.sleep(0.02)
     raise AssertionError(f"no job of {stage} in time")
 
 
+def jobs(project: Project) -> list[psutil.Process]:
+    """Return the processes that hold a job lock of this project."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            locked = [file.path for file in process.open_files() if file.path.endswith(".lock")]
+        except psutil.Error:
+            continue
+        if any(path.startswith(str(project.result(".jobs"))) for path in locked):
+            found.append(process)
+    return found
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill Snakemake, and nothing that it has started."""
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path) -> Iterator[Project]:
+    project = Project(tmp_path)
+    yield project
+    for orphan in jobs(project):
+        orphan.kill()
 
 
 def scores(project: Project) -> dict[str, bytes]:
@@ -44,35 +63,29 @@ def scores(project: Project) -> dict[str, bytes]:
 def test_killed_at_every_stage_it_ends_in_the_same_scores(finished: Project, project: Project) -> None:
     for stage in ("dataset", "train", "explain", "score", "summary", "cosine_figure", "report"):
         process = project.start()
-        job = wait_for_job(project, stage, process)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        # What outlives Snakemake here is what the next one has to end before it writes.
-        del job
+        wait_for_job(project, stage, process)
+        kill(process)
+        # Whatever outlives Snakemake here is what the next one finds at work.
     project.run()
     assert scores(project) == scores(finished)
     assert not list(project.folder.rglob("*.part"))
-    assert not list((project.folder / "results" / ".jobs").glob("*.lock"))
+    assert not list(project.result(".jobs").glob("*.lock"))
 
 
 def test_an_orphan_is_ended_before_its_work_is_done_again(project: Project) -> None:
-    long = STUDY | {"train": {"epochs": 200}}
-    project.configure(long)
-    process = project.start()
-    orphan = wait_for_job(project, "train", process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    project.configure(STUDY | {"train": {"epochs": 10_000}})
+    first = project.start("--cores", "1")
+    orphan = wait_for_job(project, "train", first)
+    kill(first)
     assert orphan.is_running()
-    again = project.start()
+    second = project.start("--cores", "1")
     try:
-        gone, alive = psutil.wait_procs([orphan], timeout=60)
-        assert gone, f"{alive} still at work"
-        successor = wait_for_job(project, "train", again)
-        assert successor.pid != orphan.pid
+        successor = wait_until(lambda: [job for job in jobs(project) if job != orphan], "no successor")[0]
+        assert not orphan.is_running(), "two writers"
+        assert successor.is_running()
+        assert "whose Snakemake is gone" in project.said.read_text()
     finally:
-        again.send_signal(signal.SIGINT)
-        output, _ = again.communicate(timeout=60)
-    assert "whose Snakemake is gone" in output
+        kill(second)
 
 
 def test_two_at_once_are_refused(project: Project) -> None:
@@ -83,21 +96,23 @@ def test_two_at_once_are_refused(project: Project) -> None:
         assert code != 0
         assert f"in use by process {first.pid}" in output
     finally:
-        first.kill()
-        first.communicate()
+        kill(first)
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint(finished: Project, project: Project) -> None:
     process = project.start()
-    wait_for_job(project, "train", process)
     log = project.result("logs/train/digits-maj/r-lstm/t3/folds-0.log")
-    deadline = time.monotonic() + 120
-    while '"epoch": 1' not in (log.read_text() if log.exists() else ""):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    wait_until(lambda: log.exists() and '"epoch": 1' in log.read_text(), "no epoch")
+    kill(process)
     project.run()
     assert "going on after epoch" in log.read_text()
     weights = "models/digits-maj/r-lstm/t3/fold-0.safetensors"
     assert project.result(weights).read_bytes() == finished.result(weights).read_bytes()
+
+
+def wait_until(what: Callable[[], T], otherwise: str) -> T:
+    deadline = time.monotonic() + 120
+    while not (found := what()):
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
+    return found

@@ -64,7 +64,7 @@ def touch(path: str) -> Edit:
 EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
     "a colour": (code("figures/style.py", "#0072B2", "#0072B3"), (*FIGURES, *REPORT)),
     "a label": (
-        code("figures/cosine.py", '"cosine with the majority blocks"', '"cosine"'),
+        code("figures/cosine.py", "cosine with the majority marks", "cosine"),
         ("figures/cosine/digits-maj*", *REPORT),
     ),
     "an explainer's parameter": (
@@ -95,9 +95,7 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
     ),
     "the seed of the sequences": (config(lambda s: s["datasets"]["digits-maj"].update(seed=1)), EVERYTHING),
     "a score's code": (
-        code(
-            "scoring/localisation.py", "return blocks.cosine(", "return  blocks.cosine(*[]) or blocks.cosine("
-        ),
+        code("scoring/blocks.py", "where=norms > 0), -1, 1)", "where=norms > 0), 0, 1)"),
         ("scores/*/*/*/*/*", *SUMMARY, *SCORE_FIGURES, *REPORT),
     ),
     "a deleted archive": (
