@@ -135,7 +135,7 @@ def figure_files(stem, name, **labels):
     shown = report(
         f"{stem}.png",
         category="Figures",
-        subcategory=FIGURES[name][:1].upper() + FIGURES[name][1:],
+        subcategory=name.replace("-", " ").capitalize(),
         labels=labels,
         caption=f"../report/{name}.rst",
     )
