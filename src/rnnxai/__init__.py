@@ -22,6 +22,7 @@ __getattr__, __dir__ = exports(
         "data": "rnnxai.data",
         "explain": "rnnxai.explain",
         "figures": "rnnxai.figures",
+        "models": "rnnxai.models",
         "scoring": "rnnxai.scoring",
     },
 )

@@ -41,9 +41,13 @@ def exports(
         loaded = import_module(module)
         return getattr(loaded, attribute) if attribute else loaded
 
+    def names() -> list[str]:
+        own = (name for name in vars(sys.modules[package]) if name.startswith("__"))  # __version__, say
+        return sorted({*own, *targets})
+
     if call is not None:
         sys.modules[package].__class__ = _callable_module(lambda: load(call))
-    return load, lambda: sorted(targets)
+    return load, names
 
 
 def _callable_module(load: Callable[[], Callable[..., Any]]) -> type[ModuleType]:

@@ -39,7 +39,10 @@ class Registry(Mapping[str, str]):
         self._patterns = {name: _pattern(name) for name in entries if "{" in name}
 
     def __getitem__(self, name: str) -> str:
-        return self._entries[name].summary
+        found = self._find(name)
+        if found is None:
+            raise KeyError(name)
+        return found[0].summary
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -59,14 +62,11 @@ class Registry(Mapping[str, str]):
         Error
             If the name is unknown; the message lists the known names.
         """
-        if name in self._entries and name not in self._patterns:
-            return self._entries[name].target, {}
-        for known, pattern in self._patterns.items():
-            if match := pattern.fullmatch(str(name)):
-                return self._entries[known].target, {k: float(v) for k, v in match.groupdict().items()}
-        close = get_close_matches(str(name), self._entries, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise Error(f"unknown {self.kind} {name!r}.{hint} Known: {', '.join(self._entries)}.")
+        found = self._find(name)
+        if found is None or name in self._patterns:
+            raise Error(f"unknown {self.kind} {name!r}.{self._hint(name)} Known: {', '.join(self._entries)}.")
+        entry, numbers = found
+        return entry.target, numbers
 
     def target(self, name: str) -> str:
         """Return the ``"module:attribute"`` of a name."""
@@ -76,6 +76,31 @@ class Registry(Mapping[str, str]):
         """Import and return the named object."""
         module, _, attribute = self.target(name).partition(":")
         return getattr(import_module(module), attribute)
+
+    def _find(self, name: object) -> tuple[Entry, dict[str, float]] | None:
+        if not isinstance(name, str):
+            return None
+        if name in self._entries:
+            return self._entries[name], {}
+        for known, pattern in self._patterns.items():
+            if match := pattern.fullmatch(name):
+                return self._entries[known], {k: float(v) for k, v in match.groupdict().items()}
+        return None
+
+    def _hint(self, name: object) -> str:
+        close = get_close_matches(str(name), self._entries, n=1)
+        if not close:
+            return ""
+        hint = "" if close[0] == name else f" Did you mean {close[0]!r}?"
+        if close[0] in self._patterns:
+            hint += f" Write numbers for the letters, e.g. {_example(close[0])!r}."
+        return hint
+
+
+def _example(name: str) -> str:
+    """Fill a pattern's fields with n, ..., 2, 1."""
+    *fields, last = re.split(r"\{\w+\}", name)
+    return "".join(f"{text}{len(fields) - n}" for n, text in enumerate(fields)) + last
 
 
 def _pattern(name: str) -> re.Pattern[str]:

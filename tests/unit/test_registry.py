@@ -35,6 +35,8 @@ def test_it_loads_what_is_asked_for():
         ("fractoin", r"^unknown number 'fractoin'\. Did you mean 'fraction'\? Known: fraction, missing\.$"),
         ("x", r"^unknown number 'x'\. Known: fraction, missing\.$"),
         (3, r"^unknown number 3\. Known: fraction, missing\.$"),
+        (["fraction"], r"^unknown number \['fraction'\]\..*Known: fraction, missing\.$"),
+        (None, r"^unknown number None\. Known: fraction, missing\.$"),
     ],
 )
 def test_an_unknown_name_is_an_error_that_knows_better(ask, name, message):
@@ -74,6 +76,50 @@ def test_a_name_has_to_fit_the_pattern_to_the_end(name):
         Error, match=r"^unknown power '.*Known: x\^\{exponent\}, e\^\{exponent\}/\{scale\}, e\^2\.$"
     ):
         POWERS.load(name)
+
+
+def test_a_name_that_fits_a_pattern_is_in_the_mapping():
+    assert "x^2" in POWERS and POWERS["x^2"] == "a power"
+    assert "e^2" in POWERS and POWERS["e^2"] == "not that of the pattern"
+    assert "x^" not in POWERS and POWERS.get("x^") is None
+    with pytest.raises(KeyError, match="x\\^"):
+        POWERS["x^"]
+
+
+@pytest.mark.parametrize("name", [3, 2.5, None, ["e^2"]])
+def test_what_is_no_string_is_no_name(name):
+    assert name not in POWERS and POWERS.get(name) is None
+    with pytest.raises(Error, match="unknown power"):
+        Registry("power", {"{number}": Entry("math:exp", "any number")}).resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("x^{exponent}", r"\. Write numbers for the letters, e\.g\. 'x\^1'\. Known"),
+        ("e^{exponent}/{scale}", r"\. Write numbers for the letters, e\.g\. 'e\^2/1'\. Known"),
+        ("x^{exponnt}", r"Did you mean 'x\^\{exponent\}'\? Write numbers for the letters, e\.g\. 'x\^1'\. K"),
+    ],
+)
+def test_a_pattern_says_that_it_wants_numbers(name, hint):
+    with pytest.raises(Error, match=hint):
+        POWERS.resolve(name)
+
+
+def test_methods_are_found_by_their_numbers():
+    from rnnxai.explain.methods import METHODS
+
+    assert "lrp-a1.5b0.5" in METHODS and METHODS["lrp-a1.5b0.5"] == METHODS["lrp-a{alpha}b{beta}"]
+    with pytest.raises(Error, match=r"Write numbers for the letters, e\.g\. 'lrp-a2b1'"):
+        METHODS.load("lrp-a{alpha}b{beta}")
+
+
+def test_packages_list_what_they_have():
+    import rnnxai
+
+    assert {"__version__", "models", "explain", "Error"} <= set(dir(rnnxai))
+    assert rnnxai.models.gate and rnnxai.models.Dropout and rnnxai.models.Affine
+    assert {"gate", "Dropout", "Affine"} <= set(dir(rnnxai.models))
 
 
 def test_every_registry_names_what_exists():

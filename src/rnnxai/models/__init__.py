@@ -9,6 +9,8 @@ __getattr__, __dir__ = exports(
         "Affine": "rnnxai.models.layers:Affine",
         "Cell": "rnnxai.models.cells.cell:Cell",
         "Classifier": "rnnxai.models.classifier:Classifier",
+        "Dropout": "rnnxai.models.layers:Dropout",
         "build_model": "rnnxai.models.build:build_model",
+        "gate": "rnnxai.models.layers:gate",
     },
 )
