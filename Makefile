@@ -50,7 +50,7 @@ bench: setup ## measure speed (benchmarks/)
 
 clean: ## remove .venv and caches; results and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
-	find src tests workflow benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-results: ## remove all results
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

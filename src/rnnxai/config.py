@@ -1,14 +1,14 @@
 """The configuration of a study: read, checked and completed before anything runs."""
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
+from rnnxai.config_errors import lines
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
@@ -16,17 +16,26 @@ from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.zoo import MODELS
 from rnnxai.training.settings import TrainSettings
 
-Fold = Annotated[int, Field(ge=0)] | Literal["quality"]
+Fold = Annotated[int, Field(ge=0, strict=True)] | Literal["quality"]
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")  # names become folders: nothing that could leave them
 
 
-def _named(name: str) -> str:
-    if not NAME.fullmatch(name):
+def _named(name: Any) -> Any:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name; small letters, digits, dots and dashes make one")
     return name
 
 
-def _architecture(name: str) -> str:
+def _folder(path: Any) -> Any:
+    # Braces would be wildcards to Snakemake.
+    if not isinstance(path, str) or not path.strip("./ ") or set(path) & set("{}*?\n"):
+        raise ValueError(f"{path!r} is no folder to write to; a path such as results would be right")
+    return str(PurePosixPath(path))
+
+
+def _architecture(name: Any) -> Any:
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r} is no name of an architecture")
     MODELS.target(name)
     return name
 
@@ -65,7 +74,9 @@ class Experiment(_Settings):
 
     datasets: tuple[str, ...] = Field(min_length=1)
     architectures: tuple[Architecture, ...] = Field(min_length=1)
-    steps: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, description="T, time steps.")
+    steps: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = Field(
+        min_length=1, description="T, time steps."
+    )
     folds: tuple[Fold, ...] = Field(
         min_length=1, description="Folds to run: numbers of the cross-validation, or quality."
     )
@@ -132,14 +143,14 @@ class FigureSettings(_Settings):
 class Config(_Settings):
     """A whole study."""
 
-    results: str = Field("results", description="Folder of all outputs.")
+    results: Annotated[str, BeforeValidator(_folder)] = Field("results", description="Folder of all outputs.")
     data: DataSettings = DataSettings()
     datasets: Mapping[Name, Definition] = Field(min_length=1)
     experiments: Mapping[Name, Experiment] = Field(min_length=1)
     train: TrainSettings = TrainSettings()
     folds_per_job: int = Field(1, ge=1, le=64, description="Folds that one job trains as a stack.")
     overrides: tuple[Override, ...] = ()
-    explainers: tuple[tuple[ExplainerSettings, ...], ...] = Field(
+    explainers: tuple[Annotated[tuple[ExplainerSettings, ...], Field(min_length=1)], ...] = Field(
         min_length=1, description="Groups: a group is one job and one forward pass."
     )
     archive: ArchiveSettings = ArchiveSettings()
@@ -148,48 +159,6 @@ class Config(_Settings):
     accuracy_gate: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {}, description="Accuracy by data set below which a network is flagged. It is never left out."
     )
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for name, experiment in self.experiments.items():
-            where = f"experiments.{name}"
-            for dataset in experiment.datasets:
-                definition = self.datasets.get(dataset)
-                if definition is None:
-                    raise Error(
-                        f"{where}.datasets: {dataset!r} is not defined; allowed: {', '.join(self.datasets)}"
-                    )
-                width = definition.image_size[1]
-                for steps in experiment.steps:
-                    if width % steps:
-                        allowed = ", ".join(str(t) for t in range(1, width + 1) if width % t == 0)
-                        raise Error(
-                            f"{where}.steps: {steps} does not divide the width {width} of {dataset}; "
-                            f"allowed: {allowed}"
-                        )
-                for fold in experiment.folds:
-                    if fold != "quality" and fold >= definition.folds:
-                        raise Error(
-                            f"{where}.folds: there is no fold {fold} in {dataset}; "
-                            f"allowed: 0 to {definition.folds - 1} and quality"
-                        )
-        names = [explainer.name for group in self.explainers for explainer in group]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise Error(f"explainers: {', '.join(sorted(twice))} stands there twice; names must differ")
-        for index, override in enumerate(self.overrides):
-            unknown = [key for key in override.set if key not in TrainSettings.model_fields]
-            if unknown:
-                allowed = ", ".join(TrainSettings.model_fields)
-                raise Error(f"overrides.{index}.set: unknown key {unknown[0]!r}; allowed: {allowed}")
-            try:
-                TrainSettings(**(self.train.model_dump() | dict(override.set)))
-            except ValidationError as error:
-                raise Error(f"overrides.{index}.set.{_lines(error)[0]}") from error
-        for dataset in self.accuracy_gate:
-            if dataset not in self.datasets:
-                raise Error(f"accuracy_gate: {dataset!r} is not defined; allowed: {', '.join(self.datasets)}")
-        return self
 
 
 def check_config(values: Mapping[str, Any]) -> Config:
@@ -211,11 +180,11 @@ def check_config(values: Mapping[str, Any]) -> Config:
     """
     try:
         config = Config.model_validate(values)
+        wrong = [line for check in CHECKS for line in check(config)]
     except ValidationError as error:
-        raise Error(
-            "the configuration cannot be used:\n" + "\n".join(f"  {line}" for line in _lines(error))
-        ) from None
-    _check_data_folder(config)
+        wrong = lines(error, Config)
+    if wrong:
+        raise Error("the configuration cannot be used:\n" + "\n".join(f"  {line}" for line in wrong))
     return config
 
 
@@ -236,52 +205,66 @@ def read_config(path: str | Path) -> Config:
     return check_config(values)
 
 
-def _check_data_folder(config: Config) -> None:
+def _in_experiments(config: Config) -> Iterator[str]:
+    for name, experiment in config.experiments.items():
+        where = f"experiments.{name}"
+        for dataset in experiment.datasets:
+            definition = config.datasets.get(dataset)
+            if definition is None:
+                yield f"{where}.datasets: {dataset!r} is not defined; allowed: {', '.join(config.datasets)}"
+                continue
+            width = definition.image_size[1]
+            divisors = [t for t in range(1, width + 1) if width % t == 0]
+            for steps in experiment.steps:
+                if steps not in divisors:
+                    allowed = ", ".join(map(str, divisors))
+                    yield (
+                        f"{where}.steps: {steps} does not divide the width {width} of {dataset}; "
+                        f"allowed: {allowed}"
+                    )
+            for fold in experiment.folds:
+                if fold != "quality" and fold >= definition.folds:
+                    yield (
+                        f"{where}.folds: there is no fold {fold} in {dataset}; "
+                        f"allowed: 0 to {definition.folds - 1} and quality"
+                    )
+
+
+def _in_explainers(config: Config) -> Iterator[str]:
+    names = [explainer.name for group in config.explainers for explainer in group]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"explainers: {name} stands there twice; names must differ"
+
+
+def _in_overrides(config: Config) -> Iterator[str]:
+    experiments = config.experiments.values()
+    for index, override in enumerate(config.overrides):
+        when, where = override.when, f"overrides.{index}"
+        if not any(
+            (when.dataset is None or when.dataset in experiment.datasets)
+            and (when.architecture is None or when.architecture in experiment.architectures)
+            and (when.steps is None or when.steps in experiment.steps)
+            for experiment in experiments
+        ):
+            yield f"{where}.when: no network of any experiment is {when.model_dump(exclude_none=True)}"
+        try:
+            TrainSettings(**(config.train.model_dump() | dict(override.set)))
+        except ValidationError as error:
+            yield from (f"{where}.set.{line}" for line in lines(error, TrainSettings))
+
+
+def _elsewhere(config: Config) -> Iterator[str]:
+    for dataset in config.accuracy_gate:
+        if dataset not in config.datasets:
+            yield f"accuracy_gate: {dataset!r} is not defined; allowed: {', '.join(config.datasets)}"
     used = {name for experiment in config.experiments.values() for name in experiment.datasets}
-    files_needed = {config.datasets[name].source for name in used} - {"digits"}
-    if files_needed and not config.data.download and not Path(config.data.root).is_dir():
-        raise Error(
-            f"the configuration cannot be used:\n  data.root: there is no folder {config.data.root!r}; "
-            f"one with {', '.join(sorted(files_needed))} in torchvision's layout is needed, "
-            "or data.download: true"
+    sources = {config.datasets[name].source for name in used & set(config.datasets)} - {"digits"}
+    if sources and not config.data.download and not Path(config.data.root).is_dir():
+        yield (
+            f"data.root: there is no folder {config.data.root!r}; one with {', '.join(sorted(sources))} "
+            "in torchvision's layout is needed, or data.download: true"
         )
 
 
-def _lines(error: ValidationError) -> list[str]:
-    items = error.errors(include_url=False)
-    # A list with a wrong item is also reported as too short; the item says it better.
-    causes = [item for item in items if not any(_inside(other["loc"], item["loc"]) for other in items)]
-    return [_line(item) for item in causes]
-
-
-def _inside(loc: tuple[int | str, ...], of: tuple[int | str, ...]) -> bool:
-    return len(loc) > len(of) and loc[: len(of)] == of
-
-
-def _line(item: ErrorDetails) -> str:
-    path = [part for part in item["loc"] if part != "[key]"]
-    key = ".".join(map(str, path))
-    found = item["input"]
-    if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key; allowed: {', '.join(_keys_beside(path))}"
-    message = item["msg"].removeprefix("Value error, ")
-    if not key or item["type"] == "missing" or isinstance(found, Mapping | Config):
-        return f"{key}: {message}" if key else message
-    return f"{key}: {found!r} is not allowed: {message}"
-
-
-def _keys_beside(path: list[int | str]) -> list[str]:
-    """Return the keys that are known where `path` ends."""
-    annotation: Any = Config
-    for part in path[:-1]:
-        model = _model_in(annotation)
-        if model is not None and part in model.model_fields:
-            annotation = model.model_fields[str(part)].annotation
-    model = _model_in(annotation)
-    return list(model.model_fields) if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
+CHECKS = (_in_experiments, _in_explainers, _in_overrides, _elsewhere)
+"""What no single value shows: each yields one line for each thing that does not fit the rest."""

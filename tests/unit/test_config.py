@@ -99,7 +99,7 @@ REFUSED = {
     "an override of nothing": (
         "overrides",
         [{"when": {"architecture": "shallow"}, "set": {"epoch": 1}}],
-        f"overrides.0.set: unknown key 'epoch'; allowed: {TRAIN_KEYS}",
+        f"overrides.0.set.epoch: unknown key; allowed: {TRAIN_KEYS}",
     ),
     "an override out of range": (
         "overrides",
@@ -107,6 +107,22 @@ REFUSED = {
         "overrides.0.set.learning_rate: -1 is not allowed: Input should be greater than 0",
     ),
     "a gate for nothing": ("accuracy_gate", {"mnist": 0.9}, "accuracy_gate: 'mnist' is not defined"),
+    "an override of no network": (
+        "overrides",
+        [{"when": {"dataset": "digits", "steps": 99}, "set": {"epochs": 1}}],
+        "overrides.0.when: no network of any experiment is {'dataset': 'digits', 'steps': 99}",
+    ),
+    "an empty group": ("explainers", [["sa"], []], "explainers.1: "),
+    "a folder without a name": ("results", "", "results: '' is not allowed: '' is no folder to write to"),
+    "a folder with a wildcard": ("results", "res{x}", "results: 'res{x}' is not allowed"),
+    "a truth for a number": (
+        f"{EXPERIMENT}/steps",
+        [True],
+        "experiments.majority.steps.0: True is not allowed",
+    ),
+    "a truth for epochs": ("train/epochs", True, "train.epochs: True is not allowed"),
+    "a number for a name": ("explainers", [[{"method": "sa", "name": 5}]], "5 is no name"),
+    "a list for a name": (f"{EXPERIMENT}/architectures", [["deep"]], "['deep']"),
     "no experiments": ("experiments", {}, "experiments: "),
 }
 
@@ -129,6 +145,23 @@ def test_every_wrong_value_is_named_at_once() -> None:
     with pytest.raises(Error) as refused:
         check_config(config)
     assert len(str(refused.value).splitlines()) == 4
+
+
+def test_everything_that_does_not_fit_the_rest_is_named_at_once() -> None:
+    config = changed(f"{EXPERIMENT}/steps", [11, 12, 13])
+    config["experiments"]["majority"]["folds"] = [7]
+    config["accuracy_gate"] = {"mnist": 0.9}
+    config["explainers"] = [["sa"], ["sa"]]
+    with pytest.raises(Error) as refused:
+        check_config(config)
+    assert len(str(refused.value).splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("results/", "results"), ("./a//b", "a/b"), ("/scratch/x", "/scratch/x")]
+)
+def test_the_folder_of_results_is_written_in_one_way(given: str, kept: str) -> None:
+    assert check_config(changed("results", given)).results == kept
 
 
 def test_a_missing_data_folder_is_refused_unless_it_will_be_filled(tmp_path: Path) -> None:
@@ -195,11 +228,10 @@ def test_later_overrides_win() -> None:
     overrides = [
         {"when": {}, "set": {"epochs": 7, "seed": 3}},
         {"when": {"architecture": "shallow", "steps": 12}, "set": {"epochs": 9}},
-        {"when": {"dataset": "other"}, "set": {"epochs": 11}},
+        {"when": {"dataset": "digits-maj", "architecture": "deep"}, "set": {"epochs": 11}},
     ]
-    settings = Study(check_config(changed("overrides", overrides))).train_settings(
-        "digits-maj", "shallow", 12
-    )
+    config = changed(f"{EXPERIMENT}/architectures", ["shallow", "deep"]) | {"overrides": overrides}
+    settings = Study(check_config(config)).train_settings("digits-maj", "shallow", 12)
     assert (settings.epochs, settings.seed, settings.batch_size) == (9, 3, 50)
 
 

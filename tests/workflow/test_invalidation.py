@@ -1,4 +1,4 @@
-"""What an edit makes run again, and nothing else: the table of the README."""
+"""What an edit makes run again, and nothing else: the table of docs/architecture.md."""
 
 import copy
 import os
@@ -99,10 +99,11 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
         ("scores/*/*/*/*/*", *SUMMARY, *SCORE_FIGURES, *REPORT),
     ),
     "a deleted archive": (
-        delete("archives/digits-maj/r-lstm/t3/fold-0/dtd.attribution.h5"),
+        delete("archives/digits-maj/r-lstm/t3/fold-0/sa.attribution.h5"),
         (
-            "archives/digits-maj/r-lstm/t3/fold-0/dtd.attribution.h5",
-            "scores/digits-maj/r-lstm/t3/fold-0/dtd.scores.*",
+            "archives/digits-maj/r-lstm/t3/fold-0/sa.attribution.h5",
+            "archives/digits-maj/r-lstm/t3/fold-0/gb.attribution.h5",
+            "scores/digits-maj/r-lstm/t3/fold-0/sa+gb.scores.*",
             *SUMMARY,
             *SCORE_FIGURES,
             *REPORT,

@@ -24,6 +24,7 @@ except Error as error:
     raise WorkflowError(str(error)) from None
 
 CONFIG = STUDY.config
+config.update(CONFIG.model_dump(mode="json"))  # jobs see every key, those left out too
 RESULTS = CONFIG.results
 LOCKS = f"{RESULTS}/.jobs"
 
@@ -32,12 +33,9 @@ CASE = "{dataset}/{architecture}/t{steps}/fold-{fold}"
 ARCHIVES = f"{RESULTS}/archives/{CASE}"
 SCORES = f"{RESULTS}/scores/{CASE}/{{group}}"
 
-THREADS = CONFIG.train.threads
-GPUS = 0 if CONFIG.train.device == "cpu" else 1
-
 WORKFLOW = Path(workflow.basedir) / "workflow"
 ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")
-FRAME = ["rnnxai.stages.job", "rnnxai.config"]  # how a job is run, not what it computes
+FRAME = ["rnnxai.stages.job"]  # how a job is run, not what it computes
 
 # Jobs import the package from here, whichever environment they run in.
 environ["PYTHONPATH"] = pathsep.join(
@@ -92,8 +90,19 @@ def networks_of(folds):
     return "|".join(re.escape(f"{s.dataset}/{s.architecture}/t{s.steps}") for s in stacks)
 
 
-def train_settings(network):
-    return canonical(STUDY.train_settings(*parts_of(network)).model_dump())
+def settings_of(wildcards):
+    """Training settings of the network that a job trains or explains."""
+    network = getattr(wildcards, "network", None) or CASE.format(**wildcards).rpartition("/")[0]
+    return STUDY.train_settings(*parts_of(network))
+
+
+def gpus(wildcards):
+    return 0 if settings_of(wildcards).device == "cpu" else 1
+
+
+def explain_settings(wildcards):
+    where = settings_of(wildcards).model_dump(include={"threads", "device"})
+    return canonical(CONFIG.archive.model_dump() | where)
 
 
 def path_of(case):

@@ -16,14 +16,14 @@ for group, members in STUDY.groups.items():
             f"{RESULTS}/benchmarks/explain/{CASE}/{group}.tsv"
         conda:
             ENVIRONMENT
-        threads: THREADS
+        threads: lambda wildcards: settings_of(wildcards).threads
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
             runtime=lambda wildcards, attempt: 30 * attempt,
-            gpu=GPUS,
+            gpu=gpus,
         params:
             explainers=canonical([member.model_dump() for member in members]),
-            archive=canonical(CONFIG.archive.model_dump()),
+            settings=explain_settings,
             code=lambda wildcards, targets=tuple(code_of_group(members)): code(
                 "explain.py", code_of_architecture(wildcards.architecture), *targets
             ),

@@ -47,6 +47,13 @@ rule heatmaps_figure:
         mem_mb=2000,
         runtime=10,
     params:
+        # Of each archive, in the order of archives_of_cases.
+        cells=lambda wildcards: [
+            (case.architecture, explainer)
+            for case in compared(wildcards)
+            for group in STUDY.groups
+            for explainer in archives_of(group)
+        ],
         samples=CONFIG.figures.samples,
         code=figure_code("heatmaps"),
     script:

@@ -22,14 +22,14 @@ for folds in sorted({stack.folds for stack in STUDY.stacks}, key=str):
             network=networks_of(folds),
         conda:
             ENVIRONMENT
-        threads: THREADS
+        threads: lambda wildcards: settings_of(wildcards).threads
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
             runtime=lambda wildcards, attempt: 240 * attempt,
-            gpu=GPUS,
+            gpu=gpus,
         params:
             folds=folds,
-            settings=lambda wildcards: train_settings(wildcards.network),
+            settings=lambda wildcards: canonical(settings_of(wildcards).model_dump()),
             code=lambda wildcards: code("train.py", code_of_architecture(parts_of(wildcards.network)[1])),
             checkpoint=f"{RESULTS}/checkpoints/{{network}}/folds-{label}.safetensors",
         script:

@@ -1,11 +1,11 @@
 """Build one data set file."""
 
-from rnnxai.config import check_config
-from rnnxai.stages.dataset import make_dataset
+import json
+
+from rnnxai.data.dataset import build_dataset
+from rnnxai.data.definition import DatasetDefinition
 from rnnxai.stages.job import job
 
-config = check_config(snakemake.config)
-with job(snakemake.log[0], f"{config.results}/.jobs"):
-    make_dataset(
-        config.datasets[snakemake.wildcards.dataset], snakemake.output[0], **config.data.model_dump()
-    )
+with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
+    definition = DatasetDefinition(**json.loads(snakemake.params.definition))
+    build_dataset(definition, snakemake.output[0], **snakemake.config["data"])

@@ -17,6 +17,5 @@ with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
         steps=int(wildcards.steps),
         fold="quality" if wildcards.fold == "quality" else int(wildcards.fold),
         explainers=explainers,
-        threads=snakemake.threads,
-        **json.loads(snakemake.params.archive),
+        **json.loads(snakemake.params.settings),
     )

@@ -58,11 +58,15 @@ def build_model(
     Error
         If the name is unknown, or T does not divide the width, or another value is out of range.
     """
-    height, width = image_size
-    if steps < 1 or width % steps:
+    height, width = _image_size(image_size)
+    numbers = {"steps": steps, "classes": classes, **sizes}
+    for key, value in numbers.items():
+        if type(value) is not int or value < 1:
+            raise Error(f"{key} = {value!r} is no size; a whole number from 1 would be right")
+    if width % steps:
         allowed = ", ".join(str(t) for t in range(1, width + 1) if width % t == 0)
         raise Error(f"steps = {steps} does not divide the image width {width}; allowed: {allowed}")
-    if not 0 <= dropout < 1:
+    if not 0 <= dropout <= 1 - 2**-16:
         raise Error(f"dropout = {dropout} is not a probability below 1")
     if bias_init not in ("thesis", "none"):
         raise Error(f"bias_init = {bias_init!r} is unknown; allowed: 'thesis', 'none'")
@@ -84,3 +88,15 @@ def build_model(
     for layer in model.affine_layers().values():
         layer.initialise(generators)
     return model
+
+
+def _image_size(size: Any) -> tuple[int, int]:
+    try:
+        height, width = size
+        if not all(type(side) is int and side > 0 for side in (height, width)):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise Error(
+            f"image_size = {size!r} is no size; height and width, such as (28, 84), would be right"
+        ) from None
+    return height, width

@@ -60,12 +60,11 @@ def load_network(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, ValueError) as error:
         raise Error(f"{path} is damaged or no safetensors file: {error}") from error
-    if "build" not in metadata:
-        raise Error(f"{path} holds weights, but not of rnnxai: its metadata has no key 'rnnxai'")
-    build = dict(metadata["build"])
-    model = build_model(build.pop("name"), **(build | {"image_size": tuple(build["image_size"])}))
+    if not isinstance(metadata, dict) or not {"build", "about"} <= metadata.keys():
+        raise Error(f"{path} holds weights, but not of rnnxai: nothing in it says how to build the network")
     try:
+        model = build_model(**metadata["build"])
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (TypeError, RuntimeError) as error:
         raise Error(f"{path} does not fit its own description: {error}") from error
     return model.eval(), metadata["about"]

@@ -17,6 +17,7 @@ from rnnxai.explain.recording import Plan
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.files import sha256
 from rnnxai.models.weights import load_network
+from rnnxai.stages.device import choose_device
 
 MAPS_SEED = 0
 
@@ -52,9 +53,11 @@ def explain_network(
     chunk : int
         Samples explained at once.
     threads : int
-    device : str
+        CPU threads; results depend on it in the last bits.
+    device : {"cpu", "cuda", "auto"}
     """
     torch.set_num_threads(threads)
+    device = choose_device(device)
     model, _ = load_network(network_path)
     model.to(device)
     samples = Dataset.open(dataset_path)

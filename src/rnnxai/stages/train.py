@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from rnnxai.data.dataset import Dataset
-from rnnxai.errors import Error
 from rnnxai.files import sha256, write_text
 from rnnxai.models.build import build_model
 from rnnxai.models.weights import save_network
+from rnnxai.stages.device import choose_device
 from rnnxai.training.batches import Pixels
 from rnnxai.training.checkpoint import Checkpoint
 from rnnxai.training.loop import Run, train
@@ -90,24 +90,6 @@ def train_stack(
         }
         save_network(run.model, k, networks[fold], build, about)
         write_text(metrics[fold], "".join(json.dumps(line, sort_keys=True) + "\n" for line in history))
-
-
-def choose_device(wanted: str) -> str:
-    """Turn ``auto`` into a device, and refuse a GPU that is not there.
-
-    Raises
-    ------
-    Error
-        If ``cuda`` is asked for and torch finds no GPU.
-    """
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise Error(
-            f"device 'cuda' was asked for, but torch {torch.__version__} finds no GPU; "
-            "request one for the job, install a CUDA build of torch, or set train.device: cpu"
-        )
-    return wanted
 
 
 def _digest(**parts: Any) -> str:

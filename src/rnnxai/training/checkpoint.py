@@ -55,7 +55,7 @@ class Checkpoint:
         except (SafetensorError, OSError, ValueError) as error:
             LOG.warning("starting anew: checkpoint %s is damaged (%s)", self.path, error)
             return None
-        if about.get("identity") != self.identity:
+        if not isinstance(about, dict) or about.get("identity") != self.identity:
             LOG.info("starting anew: checkpoint %s belongs to another run", self.path)
             return None
         if len(about["history"]) > self.epochs:

@@ -38,6 +38,8 @@ class Run:
     folds : sequence of int or "quality"
         Which fold each network of the stack is.
     settings : TrainSettings
+    device : str
+        Where the stack is trained.
     history : list of list of dict
         Metrics of each epoch so far, one entry per fold.
     """
@@ -140,7 +142,7 @@ def train(
 def _step(run: Run, patches: Tensor, labels: Tensor) -> Tensor:
     """Make one step of all folds; return their losses (K,).
 
-    The folds' losses are summed, so none sees another's gradient. An eleventh logit, constantly 0,
+    The folds' losses are summed, so none sees another's gradient. One more logit, constantly 0,
     stands for "none of these" and is never right: it keeps logits from drifting, as in the thesis.
     """
     logits = run.model.classify(patches)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class TrainSettings(BaseModel):
     """The settings of a training run; the defaults are the thesis'."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     epochs: int = Field(100, ge=1, description="Passes over the training set. There is no early stopping.")
     batch_size: int = Field(50, ge=1, description="Sequences per step and fold.")

@@ -12,7 +12,8 @@ from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
 from rnnxai.files import sha256
 from rnnxai.models.weights import load_network
-from rnnxai.stages.train import choose_device, train_stack
+from rnnxai.stages.device import choose_device
+from rnnxai.stages.train import train_stack
 from rnnxai.training.settings import TrainSettings
 
 SETTINGS = {"epochs": 3, "batch_size": 500, "learning_rate": 0.002}
