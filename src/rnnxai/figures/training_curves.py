@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnxai.errors import Error
 from rnnxai.figures import style
+from rnnxai.scoring.table import QUALITY
 
 Fold = int | str
 
@@ -29,14 +30,16 @@ def draw(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw loss and test accuracy over the epochs, a row of panels for each architecture.
 
-    A thin line is a fold, the thick one their mean over the epochs that all of them have. The accuracy
-    axis is stretched towards 1, where networks differ. Architectures with a fold that ends below the gate
-    are named, never left out.
+    A thin line is a fold, the thick one their mean over the epochs that all of them have. The fixed split
+    is no repetition of the folds: it has a dashed line of its own, and no part in their mean and number.
+    The accuracy axis is stretched towards 1, where networks differ. Architectures with a network that ends
+    below the gate are named, never left out.
 
     Parameters
     ----------
-    metrics : Mapping[(str, int or str), path]
-        By architecture and fold, files of JSON lines with ``epoch``, ``loss`` and ``test_accuracy``.
+    metrics : Mapping[(str, int or "quality"), path]
+        By architecture and fold, or the fixed split, files of JSON lines with ``epoch``, ``loss`` and
+        ``test_accuracy``.
     gate : float, optional
         Test accuracy that a network should reach, between 0 and 1.
     title : str
@@ -157,20 +160,32 @@ def _set_ticks(
 
 
 def _draw_folds(axes: Axes, rows: pd.DataFrame, quantity: str, colour: str) -> None:
-    folds = rows.pivot_table(index="epoch", columns="fold", values=quantity, sort=False).sort_index()
-    marker = "." if len(folds) == 1 else ""
+    networks = rows.pivot_table(index="epoch", columns="fold", values=quantity, sort=False).sort_index()
+    folds = networks.drop(columns=QUALITY, errors="ignore")
+    marker = "." if len(networks) == 1 else ""
     if folds.shape[1] > 1:
         for fold in folds:
             axes.plot(folds.index, folds[fold], color=colour, linewidth=0.5, alpha=0.7, marker=marker)
-    mean = folds.dropna().mean(axis=1)
-    axes.plot(mean.index, mean, color=colour, linewidth=1.2, marker=marker, label="mean")
+    if folds.shape[1]:
+        mean = folds.dropna().mean(axis=1)
+        axes.plot(mean.index, mean, color=colour, linewidth=1.2, marker=marker, label="mean")
+    if QUALITY in networks:
+        split = networks[QUALITY].dropna()
+        axes.plot(split.index, split, "--", color=colour, linewidth=0.9, marker=marker, label=QUALITY)
 
 
 def _judge(axes: Axes, rows: pd.DataFrame, gate: float | None) -> None:
-    """Write where the folds end, and draw the gate."""
+    """Write where the folds and the fixed split end, and draw the gate."""
     ends = rows.drop_duplicates("fold", keep="last")
-    end = style.number(ends["test_accuracy"].mean())
-    text = f"{len(ends)} folds end at {end}" if len(ends) > 1 else f"ends at {end}"
+    fixed = ends["fold"] == QUALITY
+    parts = []
+    if folds := int((~fixed).sum()):
+        end = style.number(ends.loc[~fixed, "test_accuracy"].mean())
+        parts.append(f"{folds} folds end at {end}" if folds > 1 else f"ends at {end}")
+    if fixed.any():
+        end = style.number(ends.loc[fixed, "test_accuracy"].mean())
+        parts.append(f"split {end}" if folds else f"split ends at {end}")
+    text = ", ".join(parts)
     colour = style.INK
     if gate is not None:
         axes.axhline(gate, color=style.GREY, linewidth=0.7, linestyle=(0, (4, 2)), label="gate")
@@ -181,15 +196,28 @@ def _judge(axes: Axes, rows: pd.DataFrame, gate: float | None) -> None:
 
 
 def _remark(table: pd.DataFrame, gate: float | None) -> str:
-    counts = table.groupby("architecture")["fold"].nunique()
-    lines = ["Thin: folds. Thick: their mean." if counts.max() > 1 else "One fold each."]
-    lines[0] += " The accuracy axis is stretched towards 1."
+    fixed = table["fold"] == QUALITY
+    parts = []
+    if not fixed.all():
+        several = table[~fixed].groupby("architecture")["fold"].nunique().max() > 1
+        parts.append("Thin: folds. Thick: their mean." if several else "Solid: one fold each.")
+    if fixed.any():
+        parts.append("Dashed: the fixed split, which no mean includes.")
+    parts.append("The accuracy axis is stretched towards 1.")
     if gate is not None:
-        lines[0] += f" Dashed: the gate, {style.number(gate)}."
+        parts.append(f"Grey dashes: the gate, {style.number(gate)}.")
+    lines = [" ".join(parts)]
+    if gate is not None:
         ends = table[table["below_gate"].astype(bool)].drop_duplicates(["architecture", "fold"])
         named = [
-            f"{architecture} (fold{'s' * (len(folds) > 1)} {', '.join(folds)})"
+            f"{architecture} ({_named(folds)})"
             for architecture, folds in ends.groupby("architecture", sort=False)["fold"]
         ]
         lines.append(f"Below the gate: {', '.join(named) or 'none'}.")
     return "\n".join(map(style.wrapped, lines))
+
+
+def _named(networks: "pd.Series[str]") -> str:
+    folds = [fold for fold in networks if fold != QUALITY]
+    names = [f"fold{'s' * (len(folds) > 1)} {', '.join(folds)}"] if folds else []
+    return ", ".join(names + ["fixed split"] * (len(folds) < len(networks)))

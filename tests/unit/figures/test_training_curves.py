@@ -75,6 +75,35 @@ def test_those_below_the_gate_are_named_and_not_left_out(metrics):
     assert set(table["architecture"]) == {"shallow", "r-lstm"}
 
 
+@pytest.mark.parametrize("folds", [2, 1, 0])
+def test_the_fixed_split_is_no_fold(tmp_path, folds):
+    def at(name, end):
+        return write(tmp_path / name, (0.5, end))
+
+    metrics = {("deep", fold): at(f"{fold}", 0.98 + 0.01 * fold) for fold in range(folds)}
+    figure, table = draw(metrics | {("deep", "quality"): at("quality", 0.9)}, gate=0.95)
+    lines = {line.get_label(): line for line in figure.axes[1].get_lines()}
+    assert lines["quality"].get_ydata().tolist() == [0.5, 0.9]
+    assert lines["quality"].get_linestyle() == "--"
+    if folds:
+        assert lines["mean"].get_ydata()[-1] == pytest.approx(0.975 + 0.005 * folds)
+        assert lines["mean"].get_linestyle() == "-"
+    assert ("mean" in lines) == bool(folds)
+    starts = {2: "2 folds end at .985, split .9", 1: "ends at .98", 0: "split ends at .9"}
+    assert figure.axes[1].get_title("left").startswith(starts[folds])
+    figure.draw_without_rendering()
+    assert figure.axes[1]._left_title.get_window_extent().x1 < figure.bbox.x1
+    assert "Dashed: the fixed split" in remark(figure)
+    assert "Below the gate: deep (fixed split)." in remark(figure)
+    assert set(table["fold"]) == {*map(str, range(folds)), "quality"}
+
+
+def test_a_fold_and_the_fixed_split_below_the_gate_are_both_named(metrics, tmp_path):
+    metrics["shallow", "quality"] = write(tmp_path / "quality", (0.5,))
+    assert "Below the gate: shallow (fold 0, fixed split)." in remark(draw(metrics, gate=0.98)[0])
+    assert "fixed split" not in remark(draw({key: metrics[key] for key in ENDS}, gate=0.98)[0])
+
+
 @pytest.mark.parametrize(
     ("gate", "words"), [(0.97, "Below the gate: none."), (0.995, "shallow (fold 0), r-lstm (folds 0, 1).")]
 )
