@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from rnnxai.errors import Error
 from rnnxai.figures import style
 from rnnxai.scoring.statistics import mean_interval, reference_levels
+from rnnxai.scoring.table import QUALITY
 
 _COLUMNS = ("dataset", "architecture", "T", "fold", "explainer", "n", "n_undefined", "cosine")
 _CELL = ["T", "explainer", "architecture"]
@@ -29,10 +30,14 @@ def draw(scores: pd.DataFrame, level: float = 0.95, blocks: int = 3) -> tuple[Fi
     There is one panel for each number of time steps T. The range of the y axis is chosen to hold every
     fold, every interval and every reference line; since it does not start at 0, there are no bars.
 
+    Folds repeat each other and get an interval; the fixed split does not, and training on other samples
+    makes it no part of their mean. It is shown only where an architecture, T and explainer have no folds.
+
     Parameters
     ----------
     scores : DataFrame
-        Rows of one data set from the table of scores (:func:`rnnxai.scoring.table.merge`).
+        All rows of one data set, folds and fixed split, from the table of scores
+        (:func:`rnnxai.scoring.table.merge`).
     level : float
         Coverage of the intervals. A single fold has none, and the figure says so.
     blocks : int
@@ -42,7 +47,7 @@ def draw(scores: pd.DataFrame, level: float = 0.95, blocks: int = 3) -> tuple[Fi
     -------
     Figure
     DataFrame
-        A row per fold: its cosine and its counts, and ``folds`` (with a score), ``mean``, ``t_low`` and
+        A row per fold shown: its cosine and its counts, and ``folds`` (with a score), ``mean``, ``t_low`` and
         ``t_high`` of its cell.
 
     Raises
@@ -50,7 +55,7 @@ def draw(scores: pd.DataFrame, level: float = 0.95, blocks: int = 3) -> tuple[Fi
     Error
         If columns are missing, the rows are not of one data set, or its samples have no marks.
     """
-    table = _with_means(_checked(scores), level)
+    table = _with_means(_shown(_checked(scores)), level)
     steps = table["T"].unique()
     levels = reference_levels(blocks)
     figure = Figure((style.WIDTH, _PANEL * len(steps) + 0.9), layout="constrained")
@@ -85,6 +90,13 @@ def _checked(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[list(_COLUMNS)].sort_values(
         _CELL, key=lambda column: column.replace(ranks), ignore_index=True
     )
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the folds, and the fixed split only in cells without any."""
+    fixed = table["fold"] == QUALITY
+    alone = fixed.groupby([table[name] for name in _CELL]).transform("all")
+    return table[~fixed | alone].reset_index(drop=True)
 
 
 def _with_means(table: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -178,12 +190,17 @@ def _remarks(table: pd.DataFrame, level: float) -> str:
     percent = f"{100 * level:g} %"
     cells = table.drop_duplicates(_CELL)
     single = (cells["folds"] == 1).sum()
-    if not (cells["folds"] > 1).any():
-        parts = ["Markers: a single fold or split, hence no interval."]
+    fixed = (cells["fold"] == QUALITY).sum()
+    if fixed == len(cells):
+        parts = ["Markers: the fixed split, hence no interval."]
+    elif not (cells["folds"] > 1).any():
+        parts = ["Markers: a single fold, hence no interval."]
     else:
         parts = [f"Dots: folds. Markers: their mean, lines: its {percent} t interval."]
         if single:
-            parts.append(f"No interval where a single fold has a score ({single} of {len(cells)}).")
+            parts.append(f"No interval where a single network has a score ({single} of {len(cells)}).")
+    if 0 < fixed < len(cells):
+        parts.append(f"The fixed split stands in where there are no folds ({fixed} of {len(cells)}).")
     parts.append("Dashed: cosines of trivial explanations.")
     lines = [" ".join(parts)]
     counts = table.groupby(_CELL, sort=False, as_index=False)[["n", "n_undefined"]].sum()

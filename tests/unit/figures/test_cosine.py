@@ -116,6 +116,31 @@ def test_a_single_fold_has_no_interval_and_says_so():
     assert "no interval" not in texts(draw(scores())[0])
 
 
+def fixed_split(given):
+    """Rows of the same cells for the fixed split, lower than any fold."""
+    return given[given["fold"] == "0"].assign(fold="quality", cosine=0.1)
+
+
+def test_the_fixed_split_is_no_fold():
+    given = scores()
+    figure, table = draw(pd.concat([given, fixed_split(given)]))
+    pd.testing.assert_frame_equal(table, draw(given)[1])
+    assert "split" not in texts(figure)
+
+
+def test_the_fixed_split_is_shown_where_it_is_all_there_is():
+    given = scores()
+    figure, table = draw(fixed_split(given))
+    assert (table["mean"] == 0.1).all()
+    assert "the fixed split, hence no interval" in texts(figure)
+
+    deep = given["architecture"] == "deep"
+    figure, table = draw(pd.concat([given[~deep], fixed_split(given)]))
+    means = table.groupby("architecture")["fold"].agg(list).to_dict()
+    assert means == {"deep": ["quality"] * 2, "shallow": ["0", "1", "2"] * 2}
+    assert "fixed split stands in where there are no folds (2 of 4)" in texts(figure).replace("\n", " ")
+
+
 def test_undefined_scores_are_counted():
     given = scores(undefined=4)
     gone = (given["architecture"] == "deep") & (given["explainer"] == "dtd")
