@@ -44,6 +44,7 @@ PARTS = {
     "fingerprint": "ground",
     "locks": "ground",
     "registry": "ground",
+    "software": "ground",
     "config_errors": "config",
     # What the config needs of the floors above it, which must not load torch.
     "training.settings": "settings",

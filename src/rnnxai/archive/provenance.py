@@ -2,21 +2,19 @@
 
 import hashlib
 import json
-import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from rnnxai.errors import Error
 from rnnxai.files import sha256
+from rnnxai.software import software
 
-_SOFTWARE = ("rnnxai", "h5py", "numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision")
+_SOFTWARE = ("h5py", "numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision")
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -61,7 +59,7 @@ def provenance(
         "git_dirty": np.uint8(dirty),
         "config_json": config_json,
         "config_sha256": hashlib.sha256(config_json.encode()).hexdigest(),
-        "software_json": canonical_json(_software()),
+        "software_json": canonical_json(software(*_SOFTWARE)),
         "seed": np.int64(seed),
         "threads": np.int64(threads),
         "device": str(device),
@@ -128,16 +126,6 @@ def _hash(name: str, path: str | Path) -> str:
         return sha256(path)
     except OSError as error:
         raise Error(f"input {name!r} at {path} cannot be read: {error.strerror}") from error
-
-
-def _software() -> dict[str, str]:
-    found = {"python": platform.python_version(), "hdf5": h5py.version.hdf5_version}
-    for name in _SOFTWARE:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _git() -> tuple[str, bool]:

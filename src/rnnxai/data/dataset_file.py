@@ -19,8 +19,6 @@ tells nothing about when and where it was written: equal definitions give equal 
 
 import hashlib
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,7 @@ from rnnxai.data.source import Source
 from rnnxai.data.splits import PARTITIONS
 from rnnxai.errors import Error
 from rnnxai.files import replacing
+from rnnxai.software import software
 
 FORMAT = "1.0"
 KIND = "dataset"
@@ -129,8 +128,6 @@ def _root_attributes(definition: DatasetDefinition, source: Source) -> dict[str,
         f"{definition.source}/images": hashlib.sha256(source.images.tobytes()).hexdigest(),
         f"{definition.source}/labels": hashlib.sha256(source.labels.tobytes()).hexdigest(),
     }
-    software = {name: version(name) for name in ("h5py", "numpy", "rnnxai", "scikit-learn")}
-    software |= {"hdf5": h5py.version.hdf5_version, "python": platform.python_version()}
     return {
         "Conventions": "CF-1.11",
         "NX_class": "NXdata",  # with the next two, h5web shows the images by itself
@@ -142,7 +139,7 @@ def _root_attributes(definition: DatasetDefinition, source: Source) -> dict[str,
         "definition_json": text,
         "config_json": text,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "software_json": json.dumps(software, sort_keys=True),
+        "software_json": json.dumps(software("h5py", "numpy", "scikit-learn"), sort_keys=True),
         "inputs_json": json.dumps(inputs, sort_keys=True),
     }
 
