@@ -5,7 +5,6 @@ from rnnxai._lazy import exports
 __getattr__, __dir__ = exports(
     __name__,
     {
-        "REFERENCE_LEVELS": "rnnxai.scoring.statistics:REFERENCE_LEVELS",
         "SCORES": "rnnxai.scoring.scores:SCORES",
         "block_cosine": "rnnxai.scoring.blocks:block_cosine",
         "bootstrap_interval": "rnnxai.scoring.statistics:bootstrap_interval",

@@ -120,7 +120,3 @@ def _sample(values: npt.ArrayLike, level: float) -> npt.NDArray[np.float64]:
     if not 0 < level < 1:
         raise Error(f"level is {level}; it must lie between 0 and 1")
     return sample
-
-
-REFERENCE_LEVELS = reference_levels()
-"""The levels of three blocks with a majority of two."""
