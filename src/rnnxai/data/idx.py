@@ -150,14 +150,14 @@ def _parse(content: bytes) -> NDArray[np.uint8]:
 
 
 def _download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
-    """Let torchvision fetch and extract what is missing."""
+    """Let torchvision fetch and extract what is missing, from the given mirrors or else from its own."""
     for mirror in mirrors:
         if not mirror.startswith(("http://", "https://")):
             raise Error(f"mirror {mirror!r} is not an http or https address; a local copy is a data folder")
     from rnnxai.data._torchvision import import_datasets
 
     base = getattr(import_datasets(), name)
-    addresses = [mirror.rstrip("/") + "/" for mirror in mirrors] or list(base.mirrors)
+    addresses = list(dict.fromkeys([*(mirror.rstrip("/") + "/" for mirror in mirrors), *base.mirrors]))
     # torchvision takes its folder from the class name and its mirrors from a class attribute.
     dataset = type(name, (base,), {"mirrors": addresses})
     try:

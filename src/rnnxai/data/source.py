@@ -72,7 +72,7 @@ def load_source(
     download : bool
         Fetch what is missing into `root`. Without it nothing is ever written there.
     mirrors : sequence of str
-        Addresses (http or https) to download from, tried in order in place of torchvision's own list.
+        Addresses (http or https) to download from, tried in order before torchvision's own.
 
     Raises
     ------

@@ -176,6 +176,7 @@ def mirror(small_mnist: Path, monkeypatch: pytest.MonkeyPatch):
     folder = small_mnist / "MNIST" / "raw"
     resources = [(p.name, hashlib.md5(p.read_bytes()).hexdigest()) for p in sorted(folder.iterdir())]
     monkeypatch.setattr(import_datasets().MNIST, "resources", resources)
+    monkeypatch.setattr(import_datasets().MNIST, "mirrors", [])
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -206,6 +207,18 @@ def test_download_tries_the_mirrors_in_order(
 ) -> None:
     source = load_source("mnist", tmp_path / "fresh", download=True, mirrors=[dead_mirror, mirror])
     assert np.array_equal(source.images, load_source("mnist", small_mnist).images)
+
+
+def test_torchvisions_own_mirrors_come_last(
+    mirror: str, dead_mirror: str, small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_datasets().MNIST, "mirrors", [f"{mirror}/"])
+    source = load_source("mnist", tmp_path / "fresh", download=True, mirrors=[dead_mirror])
+    assert np.array_equal(source.images, load_source("mnist", small_mnist).images)
+
+    monkeypatch.setattr(import_datasets().MNIST, "mirrors", [f"{dead_mirror}/own/", f"{dead_mirror}/"])
+    with pytest.raises(Error, match=rf"from {dead_mirror}/, {dead_mirror}/own/: "):
+        load_source("mnist", tmp_path / "none", download=True, mirrors=[dead_mirror])
 
 
 def test_download_leaves_what_is_there_alone(small_mnist: Path, dead_mirror: str) -> None:
