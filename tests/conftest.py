@@ -26,9 +26,14 @@ def torch_rng():
 
 @pytest.fixture(scope="session")
 def data_root():
-    """Return the folder that holds MNIST and FashionMNIST as torchvision lays them out."""
-    folder = Path(os.environ.get("RNNXAI_DATA") or REPOSITORY.parent / "shared" / "data")
-    missing = [name for name in ("MNIST", "FashionMNIST") if not (folder / name / "raw").is_dir()]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not found in {folder}; set RNNXAI_DATA to their folder")
-    return folder
+    """Return the folder that holds MNIST and FashionMNIST as torchvision lays them out; no test fetches them.
+
+    That is the folder named in RNNXAI_DATA. Without it, `data` in the repository, or else a folder beside it.
+    """
+    named = os.environ.get("RNNXAI_DATA")
+    folders = [Path(named)] if named else [REPOSITORY / "data", REPOSITORY.parent / "shared" / "data"]
+    for folder in folders:
+        if all((folder / name / "raw").is_dir() for name in ("MNIST", "FashionMNIST")):
+            return folder
+    places = " or ".join(map(str, folders))
+    pytest.skip(f"MNIST and FashionMNIST are not in {places}; set RNNXAI_DATA to their folder")
