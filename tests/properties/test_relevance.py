@@ -96,7 +96,7 @@ def test_relevance_is_conserved_in_networks_of_full_size(architecture, dtype, bo
 @given(cases(), st.floats(-3, 3).filter(lambda factor: factor != 0))
 def test_relevance_is_linear_in_the_start(case, factor):
     model, images, targets, method = case
-    recording = Recording(Plan(model, model.bounds), images)
+    recording = Recording(Plan(model, model.bounds), images, [make_strategy(method)])
     strategy = make_strategy(method)
     one_hot = torch.nn.functional.one_hot(targets, 3).double()
     other = torch.nn.functional.one_hot(2 - targets, 3).double()
@@ -112,7 +112,7 @@ def test_relevance_is_linear_in_the_start(case, factor):
 def test_negative_scores_are_conserved_too(case):
     """No method starts from one yet, but the walk back must not mind the sign."""
     model, images, targets, method = case
-    recording = Recording(Plan(model, model.bounds), images)
+    recording = Recording(Plan(model, model.bounds), images, [make_strategy(method)])
     scores = recording.scores.detach().gather(1, targets[:, None])[:, 0]
     ledger = Ledger(scores.numpy())
     start = torch.nn.functional.one_hot(targets, 3).double()

@@ -1,5 +1,6 @@
 """The public function."""
 
+from math import isfinite, nan
 from typing import Any, Literal, overload
 
 import torch
@@ -119,9 +120,12 @@ def _check_images(images: Tensor, model: nn.Module) -> None:
 
 
 def _check_bounds(images: Tensor, bounds: Bounds) -> None:
-    low, high = bounds if len(bounds) == 2 else (0, 0)
-    if not low < high:
-        raise Error(f"bounds = {bounds} are not a range; the first must be below the second")
+    try:
+        low, high = (float(bound) for bound in bounds)
+    except (TypeError, ValueError):
+        low = high = nan
+    if not (isfinite(low) and isfinite(high) and low < high):
+        raise Error(f"bounds = {bounds} are not a range; two finite numbers, low and high, would be right")
     least, most = (float(value) for value in torch.aminmax(images.detach()))
     if not (low <= least and most <= high):
         raise Error(

@@ -20,7 +20,10 @@ activations are non-negative, pixels are bounded. A layer that reads both kinds 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
 from typing import Protocol
+
+from rnnxai.errors import Error
 
 
 class Domain(Enum):
@@ -68,3 +71,15 @@ class Rule(Protocol):
             If the rule is not defined for such inputs; `layer` is the layer's name for the message.
         """
         ...
+
+
+def most_channels(rule: Rule) -> int:
+    """Return the largest number of channels that a rule has for any inputs, and at least 1."""
+    most = 1
+    for count in range(1, len(Domain) + 1):
+        for domains in combinations(Domain, count):
+            try:
+                most = max(most, len(rule.channels(frozenset(domains), "any")))
+            except Error:  # not for such inputs
+                continue
+    return most

@@ -64,7 +64,7 @@ def explain_batch(
     Error
         If the model cannot be explained, or a target is no class of it.
     """
-    recording = Recording(plan, images)
+    recording = Recording(plan, images, strategies.values())
     scores = recording.scores.detach()
     _check_targets(targets, scores)
     explained = scores.gather(1, targets.unsqueeze(1)).squeeze(1)

@@ -1,15 +1,30 @@
 """Record one forward pass of a model, then walk back through it with any number of methods."""
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode, resolve_name
+from torch.nn.functional import dropout
+from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
+from rnnxai.explain.functions import (
+    JOINS,
+    MOVES,
+    PRODUCTS,
+    SUMS,
+    any_negative,
+    any_nonzero,
+    depends_on,
+    flat,
+    instead_of,
+    name_of,
+    operands_of,
+    writes_in_place,
+)
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.operations import AffineOperation, Gate, Projection, ReLU
 from rnnxai.explain.parts import Layer, Part, PartStep
@@ -18,28 +33,6 @@ from rnnxai.explain.walk import Walk
 from rnnxai.models.layers import Affine, gate, time_step
 
 Bounds = tuple[float, float]
-
-# Operations that only move values about: relevance moves back with them, as a gradient would.
-MOVES = frozenset(
-    {
-        torch.Tensor.chunk,
-        torch.Tensor.contiguous,
-        torch.Tensor.expand,
-        torch.Tensor.flatten,
-        torch.Tensor.permute,
-        torch.Tensor.reshape,
-        torch.Tensor.split,
-        torch.Tensor.squeeze,
-        torch.Tensor.transpose,
-        torch.Tensor.unbind,
-        torch.Tensor.unsqueeze,
-        torch.Tensor.view,
-        torch.Tensor.__getitem__,
-    }
-)
-JOINS = frozenset({torch.cat, torch.stack})
-SUMS = frozenset({torch.add, torch.Tensor.add, torch.Tensor.__add__})
-PRODUCTS = frozenset({torch.mul, torch.Tensor.mul, torch.Tensor.__mul__})
 
 
 class Plan:
@@ -76,15 +69,15 @@ class Recording(TorchFunctionMode):
     plan : Plan
     images : Tensor (N, ...)
         One batch of inputs.
-    channels : int
-        The largest number of channels of any rule that will be asked for.
+    strategies : iterable of Strategy
+        All that the recording will be walked back with.
     """
 
-    def __init__(self, plan: Plan, images: Tensor, channels: int = 2) -> None:
+    def __init__(self, plan: Plan, images: Tensor, strategies: Iterable[Strategy]) -> None:
         super().__init__()
         self.plan = plan
         self._walk = Walk()
-        self._channels = channels
+        self._channels = max((strategy.channels for strategy in strategies), default=1)
         self._step = 0
         self._hindrance: str | None = None
         self._domains: MutableMapping[Tensor, Domain] = WeakTensorKeyDictionary()
@@ -114,8 +107,14 @@ class Recording(TorchFunctionMode):
         Raises
         ------
         Error
-            If the scores do not depend on the images, or relevance cannot go through this model.
+            If the scores do not depend on the images, or relevance cannot go through this model, or the
+            rule has more channels than any strategy that the recording was made for.
         """
+        if strategy.channels > self._channels:
+            raise Error(
+                f"the rule {strategy.rule} has {strategy.channels} channels; the recording was made for "
+                f"strategies of at most {self._channels}, so name this one when recording"
+            )
         if strategy.rule is not None and self._hindrance:
             raise Error(f"relevance cannot be propagated: {self._hindrance}")
         if not self.scores.requires_grad:
@@ -141,12 +140,17 @@ class Recording(TorchFunctionMode):
         handler = HANDLERS.get(func)
         if handler is not None:
             return handler(self, *args, **kwargs)
-        result = func(*args, **kwargs)
-        operands = _flat((args or tuple(kwargs.values()))[:1] if func in JOINS else (args, kwargs))
+        operands = operands_of(func, args, kwargs)
         signals = [item for item in operands if isinstance(item, Tensor) and item in self._domains]
+        if signals and writes_in_place(func):
+            raise Error(
+                f"{name_of(func)} writes in place where a signal is, and what stood there is lost to an "
+                "explanation; use the form that returns a new tensor"
+            )
+        result = func(*args, **kwargs)
         if not signals:
             return result
-        outputs = [item for item in _flat(result) if isinstance(item, Tensor) and item.requires_grad]
+        outputs = [item for item in flat(result) if isinstance(item, Tensor) and item.requires_grad]
         if not outputs:
             return result
         others = [item for item in operands if not any(item is signal for signal in signals)]
@@ -165,13 +169,13 @@ class Recording(TorchFunctionMode):
         if func in MOVES or (func in JOINS and domains == {Domain.BOUNDED} and not others):
             return domains.pop()
         if Domain.BOUNDED in domains:
-            self._hinder(f"{_name(func)} changes pixels before an affine layer has read them")
+            self._hinder(f"{name_of(func)} changes pixels before an affine layer has read them")
         if func in SUMS or func in JOINS:
             gates = [item for item in signals if item in self._gates]
-            if len(gates) < len(signals) and any(_any_nonzero(item) for item in (*gates, *others)):
+            if len(gates) < len(signals) and any(any_nonzero(item) for item in (*gates, *others)):
                 self._hinder(
-                    f"{_name(func)} puts a constant or a gate that is not zero beside a signal, and what it "
-                    "would keep is in no books; a bias belongs into an affine layer"
+                    f"{name_of(func)} puts a constant or a gate that is not zero beside a signal, and what "
+                    "it would keep is in no books; a bias belongs into an affine layer"
                 )
         elif func in PRODUCTS:
             if len([item for item in signals if item not in self._gates]) > 1:
@@ -181,10 +185,9 @@ class Recording(TorchFunctionMode):
                 )
         else:
             raise Error(
-                f"{_name(func)} cannot be explained: it is none of the operations whose relevance is known "
-                "(affine layers, ReLU, gates, sums, products with a gate, reshaping)"
+                f"{name_of(func)} cannot be explained, because its relevance is not known; {instead_of(func)}"
             )
-        alike = domains == {Domain.NON_NEGATIVE} and not any(_any_negative(item) for item in others)
+        alike = domains == {Domain.NON_NEGATIVE} and not any(any_negative(item) for item in others)
         return Domain.NON_NEGATIVE if alike else Domain.SIGNED
 
     def _hinder(self, reason: str) -> None:
@@ -228,11 +231,10 @@ class Recording(TorchFunctionMode):
             raise Error(f"{layer} is no submodule of the model; make it an attribute of its cell") from None
 
     def _part(self, layer: Layer, index: int, x: Tensor) -> Part:
-        constant = x not in self._domains
-        if constant:  # an initial state, say
-            domain = Domain.SIGNED if _any_negative(x) else Domain.NON_NEGATIVE
-        else:
-            domain = self._domains[x]
+        constant = not self._is_signal(x, f"layer {layer.name!r}")
+        domain = self._domains.get(x)
+        if domain is None:  # an initial state, say
+            domain = Domain.SIGNED if any_negative(x) else Domain.NON_NEGATIVE
         if x in self._gates:
             self._hinder(f"layer {layer.name!r} reads a gate, which is a constant to relevance")
         return Part(layer, index, x.detach(), domain, self.plan.bounds, constant)
@@ -247,21 +249,43 @@ class Recording(TorchFunctionMode):
     ) -> Tensor:
         layer.domains |= {part.domain for part in parts}
         result: Tensor = AffineOperation.apply(self._walk, layer, parts, z, step, *inputs)
-        self._domains[result] = Domain.SIGNED
-        return result
+        return self._follow(result, Domain.SIGNED)
 
     def _relu(self, z: Tensor, inplace: bool = False) -> Tensor:
         if self._domains.get(z) is Domain.BOUNDED:
             self._hinder("a ReLU changes pixels before an affine layer has read them")
+        self._is_signal(z, "a ReLU")
         result: Tensor = ReLU.apply(self._walk, z)
-        self._domains[result] = Domain.NON_NEGATIVE
-        return result
+        return self._follow(result, Domain.NON_NEGATIVE)
 
     def _gate(self, z: Tensor) -> Tensor:
+        self._is_signal(z, "a gate")
         result: Tensor = Gate.apply(self._walk, torch.sigmoid(z))
-        self._domains[result] = Domain.NON_NEGATIVE
         self._gates[result] = True
-        return result
+        return self._follow(result, Domain.NON_NEGATIVE)
+
+    def _dropout(self, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        if x in self._domains and training and p > 0:
+            raise Error(
+                f"dropout with p = {p} drew a mask during an explanation; hand it the module's own "
+                "`training`, which is False then, or use rnnxai.models.Dropout"
+            )
+        return x if x in self._domains else dropout(x, p, training, inplace)
+
+    def _follow(self, value: Tensor, domain: Domain) -> Tensor:
+        if value.requires_grad:  # what was computed from constants alone is a constant
+            self._domains[value] = domain
+        return value
+
+    def _is_signal(self, x: Tensor, reader: str) -> bool:
+        if x in self._domains:
+            return True
+        if depends_on(x, self.images):
+            raise Error(
+                f"{reader} reads a tensor of shape {tuple(x.shape)} that comes from the images by a way that "
+                "cannot be followed (a custom autograd function?), so the recording lost track of a signal"
+            )
+        return False
 
     def _time_step(self, index: int, patches: Tensor) -> None:
         self._step = index
@@ -276,24 +300,5 @@ HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.relu: Recording._relu,
     torch.Tensor.relu: Recording._relu,
     torch.nn.functional.relu: Recording._relu,
+    dropout: Recording._dropout,
 }
-
-
-def _name(func: Callable[..., Any]) -> str:
-    return resolve_name(func) or str(func)
-
-
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, tuple | list):
-        return [item for element in value for item in _flat(element)]
-    return [value]
-
-
-def _any_nonzero(value: Any) -> bool:
-    return isinstance(value, Tensor | int | float) and bool(torch.as_tensor(value).detach().any())
-
-
-def _any_negative(value: Any) -> bool:
-    return isinstance(value, Tensor | int | float) and bool((torch.as_tensor(value).detach() < 0).any())

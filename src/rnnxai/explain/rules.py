@@ -45,7 +45,7 @@ class AlphaBeta:
     beta: float
 
     def __post_init__(self) -> None:
-        if self.beta < 0 or abs(self.alpha - self.beta - 1) > 1e-9:
+        if not (self.beta >= 0 and abs(self.alpha - self.beta - 1) <= 1e-9):  # nan is neither
             raise Error(
                 f"alpha = {self.alpha} and beta = {self.beta} do not conserve relevance; "
                 "alpha - beta must be 1 and beta at least 0"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rnnxai.errors import Error
-from rnnxai.explain.channels import Rule
+from rnnxai.explain.channels import Rule, most_channels
 from rnnxai.explain.methods import METHODS
 
 
@@ -41,6 +41,11 @@ class Strategy:
     def conserves(self) -> bool:
         """Whether the heatmap sums to the start, less what the ledger books as lost."""
         return self.rule is not None
+
+    @property
+    def channels(self) -> int:
+        """How many numbers a unit hands down at most: one for each channel, or one gradient."""
+        return 1 if self.rule is None else most_channels(self.rule)
 
 
 def make_strategy(method: str, options: Mapping[str, Any] | None = None) -> Strategy:

@@ -1,5 +1,7 @@
 """Cells of one's own: what relevance can follow, and what it refuses rather than get wrong."""
 
+import operator
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,34 @@ FOLLOWED = {
     "stacked": {"join": lambda cell, e, h: torch.stack([e, h]).unbind(0)[0] + h},
     "a slice": {"join": lambda cell, e, h: torch.cat([e[..., :2], h[..., 2:]], -1)},
     "cut in time": {"enter": lambda p: torch.cat([p[:, :2], p[:, 2:]], dim=1)},
+    "joined by keywords": {"join": lambda cell, e, h: torch.cat(dim=-1, tensors=(e + h).chunk(2, dim=-1))},
+    "stacked by keywords": {"join": lambda cell, e, h: torch.stack(dim=0, tensors=[e, h]).unbind(0)[0] + h},
+    "concat": {"join": lambda cell, e, h: torch.concat((e + h).chunk(2, dim=-1), -1)},
+    "concatenate": {"join": lambda cell, e, h: torch.concatenate((e + h).chunk(2, dim=-1), -1)},
+    "sum()": {"join": lambda cell, e, h: sum([e, h])},
+    "a number first": {"join": lambda cell, e, h: 0.5 * e + h},
+    "torch.chunk": {"join": lambda cell, e, h: torch.cat(torch.chunk(e + h, 2, dim=-1), dim=-1)},
+    "torch.split": {"join": lambda cell, e, h: torch.cat(torch.split(e + h, [2, 3], dim=-1), dim=-1)},
+    "torch.unbind": {"join": lambda cell, e, h: torch.stack(torch.unbind(e + h, -1), -1)},
+    "torch.reshape": {"join": lambda cell, e, h: torch.reshape(torch.reshape(e, (-1,)), h.shape) + h},
+    "torch.flatten": {"join": lambda cell, e, h: torch.flatten(e).view(h.shape) + h},
+    "torch.unflatten": {"join": lambda cell, e, h: torch.unflatten(torch.flatten(e), 0, h.shape) + h},
+    "torch.permute": {"join": lambda cell, e, h: torch.permute(torch.permute(e, (2, 0, 1)), (1, 2, 0)) + h},
+    "torch.transpose": {"join": lambda cell, e, h: torch.transpose(torch.transpose(e, 1, 2), 1, 2) + h},
+    "torch.swapaxes": {"join": lambda cell, e, h: torch.swapaxes(e, 1, 2).swapaxes(1, 2) + h},
+    "torch.movedim": {"join": lambda cell, e, h: torch.movedim(e, 2, 0).movedim(0, 2) + h},
+    "torch.squeeze": {"join": lambda cell, e, h: torch.unsqueeze(torch.squeeze(e, 0), 0) + h},
+    "torch.select": {"join": lambda cell, e, h: torch.select(e, 0, 0).unsqueeze(0) + h},
+    "torch.narrow": {"join": lambda cell, e, h: torch.cat([torch.narrow(e, 2, 0, 2), h[..., 2:]], -1)},
+    "clones": {"join": lambda cell, e, h: torch.clone(e) + h.clone()},
+    "mT": {"join": lambda cell, e, h: e.mT.mT + h},
+    "T": {"join": lambda cell, e, h: e[0].T.T.unsqueeze(0) + h},
+    "torch.t": {"join": lambda cell, e, h: torch.t(e[0]).t().unsqueeze(0) + h},
+    "dropout in evaluation": {"join": lambda cell, e, h: nn.functional.dropout(e, 0.5, cell.training) + h},
+    "a dropout module": {"join": lambda cell, e, h: nn.Dropout(0.5).train(cell.training)(e) + h},
+    "dropout of a constant": {
+        "join": lambda cell, e, h: nn.functional.dropout(torch.ones(5)).double() * e + h
+    },
     "functional ReLU": {"join": lambda cell, e, h: nn.functional.relu(e + h)},
     "ReLU in place": {"join": lambda cell, e, h: nn.functional.relu(e + h, inplace=True)},
     "a ReLU module": {"join": lambda cell, e, h: nn.ReLU()(e + h)},
@@ -101,14 +131,65 @@ def assert_is_gradient(model, batch):
     torch.testing.assert_close(rnnxai.explain(model, *batch, "sa"), gradient**2, rtol=1e-12, atol=1e-14)
 
 
+def write(x, value):
+    x[..., 0] = value
+    return x
+
+
+class Unseen(torch.autograd.Function):
+    """The identity, of which torch tells a recording nothing."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        return cotangent
+
+
 REFUSED = {
-    "tanh": (lambda cell, e, h: torch.tanh(e) + h, "torch.tanh"),
+    "a way unseen into a layer": (
+        lambda cell, e, h: torch.relu(cell.b(Unseen.apply(e))) + h,
+        r"layer 'b' reads a tensor of shape \(1, 6, 5\) .*lost track of a signal",
+    ),
+    "a way unseen into a ReLU": (
+        lambda cell, e, h: torch.relu(Unseen.apply(e)) + h,
+        "a ReLU reads a tensor .*lost track of a signal",
+    ),
+    "a way unseen into a gate": (
+        lambda cell, e, h: gate(Unseen.apply(e)) * h,
+        "a gate reads a tensor .*lost track of a signal",
+    ),
+    "tanh": (lambda cell, e, h: torch.tanh(e) + h, r"torch.tanh cannot .*; use rnnxai.models.layers.gate"),
     "a bare sigmoid": (lambda cell, e, h: torch.sigmoid(e) * h, "torch.sigmoid"),
     "a product of signals": (lambda cell, e, h: e * h, "product of two signals"),
     "a square": (lambda cell, e, h: e * e + h, "product of two signals"),
     "a matrix product": (lambda cell, e, h: e @ torch.eye(5, dtype=e.dtype) + h, "matmul"),
     "a difference": (lambda cell, e, h: e - h, "sub"),
-    "a sum in place": (lambda cell, e, h: (e + h).add_(h), "add_"),
+    "a sum in place": (lambda cell, e, h: (e + h).add_(h), r"torch.Tensor.add_ writes in place"),
+    "another in place": (lambda cell, e, h: (e + h).mul_(2), r"torch.Tensor.mul_ writes in place"),
+    "an operator in place": (
+        lambda cell, e, h: operator.iadd(e * 1, h),
+        r"torch.Tensor.add_ writes in place",
+    ),
+    "an item": (lambda cell, e, h: write(e * 1, 0), r"torch.Tensor.__setitem__ writes in place"),
+    "a signal put into a buffer": (
+        lambda cell, e, h: write(torch.zeros_like(e).detach(), e[..., 0]),
+        r"torch.Tensor.__setitem__ writes in place",
+    ),
+    "dropout that acts": (
+        lambda cell, e, h: nn.functional.dropout(e, 0.25) + h,
+        "dropout with p = 0.25 drew",
+    ),
+    "a plain layer": (
+        lambda cell, e, h: torch.relu(nn.Linear(5, 5).double()(e)) + h,
+        r"torch.nn.functional.linear cannot .*; use the layer rnnxai.models.Affine",
+    ),
+    "a sigmoid module": (
+        lambda cell, e, h: nn.Sigmoid()(e) * h,
+        r"torch.sigmoid cannot .*; use rnnxai.models.layers.gate .* ReLU",
+    ),
     "softmax": (lambda cell, e, h: torch.softmax(e, -1) + h, "softmax"),
     "a maximum": (lambda cell, e, h: torch.maximum(e, h), "maximum"),
     "a mean": (lambda cell, e, h: e.mean(-1, keepdim=True) + h, "mean"),
@@ -123,7 +204,16 @@ def test_unknown_operations_are_named(one_cell, batch, name, method):
         rnnxai.explain(one_cell(join=join), *batch, method)
 
 
-def test_relevance_of_an_initial_state_is_booked(one_cell, batch):
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda cell, x: x.new_ones(*x.shape[:-1], 5),
+        lambda cell, x: torch.relu(x.new_ones(*x.shape[:-1], 5)),
+        lambda cell, x: cell.first.expand(*x.shape[:-1], 5),
+    ],
+    ids=["ones", "a ReLU of ones", "learned"],
+)
+def test_relevance_of_an_initial_state_is_booked(one_cell, batch, begin):
     class Primed(Cell):
         """h_t = relu(a [x_t ; h_{t-1}]) with h_0 = 1."""
 
@@ -131,13 +221,14 @@ def test_relevance_of_an_initial_state_is_booked(one_cell, batch):
             super().__init__()
             self.a = Affine(1, (6, 5), 5, "none")
             self.o = Affine(1, (5,), 3, "none")
+            self.first = nn.Parameter(torch.ones(5))
 
         def prepare(self, patches):
             return patches.unbind(1)
 
         def step(self, prepared, state):
             if state is None:
-                state = prepared.new_ones(*prepared.shape[:-1], 5)
+                state = begin(self, prepared)
             return torch.relu(self.a(prepared, state))
 
         def readout(self, state):

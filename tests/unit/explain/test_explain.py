@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ import torch
 
 import rnnxai
 from rnnxai.errors import Error
+from rnnxai.explain.channels import Channel
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.ledger import COLUMNS, Ledger
 from rnnxai.explain.recording import Plan, Recording
-from rnnxai.explain.strategy import make_strategy
+from rnnxai.explain.rules import AlphaBeta
+from rnnxai.explain.strategy import Strategy, make_strategy
 
 ARCHITECTURES = list(rnnxai.MODELS)
 METHODS = ["sa", "gb", "dtd", "lrp-a1.5b0.5", "lrp-a2b1"]
@@ -88,12 +91,39 @@ def test_the_caller_may_have_switched_gradients_off(make_net, batch, mode):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_recording_is_freed(make_net, batch, architecture):
-    recording = Recording(Plan(make_net(architecture).eval(), (-1, 1)), batch[0])
+    recording = Recording(Plan(make_net(architecture).eval(), (-1, 1)), batch[0], [make_strategy("dtd")])
     recording.walk_back(make_strategy("dtd"), torch.ones_like(recording.scores))
     images = weakref.ref(recording.images)
     del recording
     gc.collect()
     assert images() is None
+
+
+@dataclass(frozen=True)
+class InParts:
+    """Deep Taylor decomposition, in so many channels that share the relevance."""
+
+    count: int
+
+    def channels(self, domains, layer):
+        (whole,) = AlphaBeta(1, 0).channels(domains, layer)
+        return (Channel(whole.share / self.count, whole.terms),) * self.count
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_rule_may_have_any_number_of_channels(make_net, batch, architecture):
+    model = make_net(architecture).eval()
+    plan = Plan(model, model.bounds)
+    strategies = {f"{n} channels": Strategy(rule=InParts(n), start="positive score") for n in (1, 3)}
+    assert [strategy.channels for strategy in strategies.values()] == [1, 3]
+    assert [make_strategy(name).channels for name in METHODS] == [1, 1, 1, 2, 2]
+    _, found = explain_batch(plan, *batch, strategies, ledgers=True)
+    right = rnnxai.explain(model, *batch, "dtd")
+    for explanation in found.values():
+        torch.testing.assert_close(explanation.relevance, right, rtol=1e-12, atol=1e-15)
+    recording = Recording(plan, batch[0], [strategies["1 channels"]])
+    with pytest.raises(Error, match="has 3 channels; the recording was made for strategies of at most 1"):
+        recording.walk_back(strategies["3 channels"], torch.ones_like(recording.scores))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -139,6 +169,14 @@ WRONG = {
     "books of a gradient": ({"method": "sa", "return_ledger": True}, "'sa' does not conserve relevance"),
     "bounds upside down": ({"bounds": (1, -1)}, r"bounds = \(1, -1\) are not a range"),
     "three bounds": ({"bounds": (-1, 0, 1)}, r"bounds = \(-1, 0, 1\) are not a range"),
+    "one bound": ({"bounds": 5}, "bounds = 5 are not a range"),
+    "bounds of words": ({"bounds": ("low", "high")}, "are not a range"),
+    "half a range": ({"bounds": (-1, None)}, "are not a range"),
+    "no end": ({"bounds": (-1, float("inf"))}, r"bounds = \(-1, inf\) are not a range"),
+    "endless numbers": (
+        {"method": f"lrp-a{'9' * 400}b{'9' * 400}"},
+        "alpha = inf and beta = inf do not conserve",
+    ),
     "narrow bounds": ({"bounds": (-0.5, 1)}, r"images range from -0.\d* to .*outside the bounds \(-0.5, 1\)"),
     "low bounds": ({"bounds": (-1, 0.5)}, r"images range from .*outside the bounds \(-1, 0.5\)"),
     "too dark": ({"images": torch.full((6, 1, 3, 8), -1.1, dtype=torch.float64)}, "from -1.1 to -1.1"),
