@@ -3,8 +3,6 @@
 They come with an installed package, so demonstrations and tests need no download.
 """
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +14,8 @@ _UNIT = 2 * _TENTHS**3  # the kernel below is scaled by this, which makes it int
 _TEST_COUNT = 297
 
 
-def digits(root: Path | None, download: bool, mirrors: tuple[str, ...]) -> Source:
-    """Load the digits; all arguments are ignored, since the images come with scikit-learn."""
+def digits() -> Source:
+    """Load the digits; see :func:`rnnxai.data.source.load_source`."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

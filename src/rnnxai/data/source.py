@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,21 @@ def load_source(
     Error
         If the name is unknown, a file is missing, or its content is not the published one.
     """
-    source = SOURCES.load(name)(None if root is None else Path(root), download, tuple(mirrors))
+    folder = (None if root is None else Path(root), download, tuple(mirrors))
+    source = SOURCES.load(name)(*(folder if needs_folder(name) else ()))
     assert isinstance(source, Source)  # noqa: S101 - the table holds loaders of sources only
     return source
+
+
+def needs_folder(name: str) -> bool:
+    """Return whether a source is read from the data folder, or else comes with an installed package.
+
+    The loader itself says so: one without a folder takes no arguments, any other takes the last three of
+    :func:`load_source`.
+
+    Raises
+    ------
+    Error
+        If the name is unknown.
+    """
+    return bool(signature(SOURCES.load(name)).parameters)
