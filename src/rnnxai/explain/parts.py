@@ -177,9 +177,13 @@ def divide(
     """Divide the relevance of a layer's units by their denominators, exactly at 0/0 too.
 
     A unit whose denominator in a channel is empty (it has no positive input, say) still owes that
-    channel's share. It goes to the unit's inputs in proportion to their values, which is the limit of
-    weights clipped at a vanishing epsilon. A unit with no usable input at all can pay nobody; what it
-    holds is returned as dropped.
+    channel's share. It is spread over the inputs by their *mass*: evenly over pixels, each of which counts
+    high - low wherever it stands between its bounds, and over hidden activations in proportion to their
+    values. This is the limit of weights clipped at a vanishing epsilon (max(w, eps) and min(w, -eps) in
+    place of max(w, 0) and min(w, 0)), with one exception: in a layer that reads both kinds by the
+    alpha-beta rule with beta > 0, the limit would count hidden activations (alpha + beta)-fold beside the
+    pixels, and here they count once. A unit whose inputs have no mass can pay nobody; what it holds is
+    returned as dropped.
 
     Parameters
     ----------

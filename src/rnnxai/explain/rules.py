@@ -38,7 +38,10 @@ class AlphaBeta:
     the thesis' code), in which the term of a hidden activation is
     :math:`x_j (\alpha w^+_{jk} - \beta w^-_{jk})`.
 
-    Biases are in no denominator and receive nothing.
+    Biases are in no denominator and receive nothing. Where a denominator is empty, what it owes is spread
+    evenly over pixels, as :math:`h - l` each, and over hidden activations in proportion to :math:`x_j`: the
+    limit of weights clipped at a vanishing epsilon, exact but for the mixed layer with beta > 0
+    (:func:`rnnxai.explain.parts.divide`).
     """
 
     alpha: float
