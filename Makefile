@@ -1,8 +1,8 @@
 # `make` alone says what there is to make.
 
 PYTHON ?= python3
-# Which build of torch `make setup` installs: cpu, or cuda (several GB). TORCH='torch==2.6.0' or any
-# other arguments of pip choose another torch altogether. `make clean` first to change an earlier choice.
+# Which build of torch `make setup` installs: cpu, or cuda (several GB). TORCH='...', any
+# arguments of pip (a version, an index), chooses another torch altogether. `make clean` first to change an earlier choice.
 TORCH_BACKEND ?= cpu
 TORCH ?=
 

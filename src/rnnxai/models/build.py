@@ -58,7 +58,7 @@ def build_model(
     Error
         If the name is unknown, or T does not divide the width, or another value is out of range.
     """
-    height, width = _image_size(image_size)
+    image_size = height, width = _image_size(image_size)
     numbers = {"steps": steps, "classes": classes, **sizes}
     for key, value in numbers.items():
         if type(value) is not int or value < 1:
