@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from rnnxai.config_errors import lines
 from rnnxai.data.definition import DatasetDefinition
+from rnnxai.data.source import needs_folder
 from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
 from rnnxai.explain.strategy import make_strategy
@@ -258,7 +259,8 @@ def _elsewhere(config: Config) -> Iterator[str]:
         if dataset not in config.datasets:
             yield f"accuracy_gate: {dataset!r} is not defined; allowed: {', '.join(config.datasets)}"
     used = {name for experiment in config.experiments.values() for name in experiment.datasets}
-    sources = {config.datasets[name].source for name in used & set(config.datasets)} - {"digits"}
+    sources = {config.datasets[name].source for name in used & set(config.datasets)}
+    sources = {source for source in sources if needs_folder(source)}
     if sources and not config.data.download and not Path(config.data.root).is_dir():
         yield (
             f"data.root: there is no folder {config.data.root!r}; one with {', '.join(sorted(sources))} "
