@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from rnnxai.config import Config, ExplainerSettings
+from rnnxai.data.dataset import Fold
 from rnnxai.explain.methods import METHODS
 from rnnxai.models.zoo import MODELS
 from rnnxai.training.settings import TrainSettings
@@ -16,7 +17,7 @@ class Case(NamedTuple):
     dataset: str
     architecture: str
     steps: int
-    fold: int | str
+    fold: Fold
 
 
 class Stack(NamedTuple):
@@ -25,7 +26,7 @@ class Stack(NamedTuple):
     dataset: str
     architecture: str
     steps: int
-    folds: tuple[int | str, ...]
+    folds: tuple[Fold, ...]
 
 
 class Study:

@@ -11,11 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from rnnxai.data.dataset import Fold
 from rnnxai.errors import Error
 from rnnxai.figures import style
 from rnnxai.scoring.table import QUALITY
-
-Fold = int | str
 
 _KEYS = ("epoch", "loss", "test_accuracy")
 _ROW = 0.95  # height in inches

@@ -11,11 +11,12 @@ import torch
 from rnnxai.archive.layout import Layout, stored_rows
 from rnnxai.archive.provenance import explanation, provenance
 from rnnxai.archive.write import AttributionWriter
-from rnnxai.data.dataset import Dataset
+from rnnxai.data.dataset import Dataset, Fold
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.recording import Plan
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.files import sha256
+from rnnxai.models.pixels import to_input
 from rnnxai.models.weights import load_network
 from rnnxai.stages.device import choose_device
 
@@ -30,7 +31,7 @@ def explain_network(
     dataset: str,
     architecture: str,
     steps: int,
-    fold: int | str,
+    fold: Fold,
     explainers: Sequence[Mapping[str, Any]],
     maps: int | Literal["all"],
     chunk: int,
@@ -61,7 +62,7 @@ def explain_network(
     model, _ = load_network(network_path)
     model.to(device)
     samples = Dataset.open(dataset_path)
-    rows = samples.rows(fold, "test")  # type: ignore[arg-type]
+    rows = samples.rows(fold, "test")
     strategies = {e["name"]: make_strategy(e["method"], e["options"]) for e in explainers}
     height, width = samples.image_size
     about = provenance(
@@ -99,8 +100,7 @@ def explain_network(
             writers[name] = stack.enter_context(AttributionWriter(archives[name], layout, about | which))
         for start in range(0, len(rows), chunk):
             index = rows[start : start + chunk]
-            images = torch.from_numpy(samples.sequences(index)).to(device)
-            images = images.to(torch.float32).mul_(2 / 255).sub_(1)
+            images = to_input(torch.from_numpy(samples.sequences(index)).to(device))
             labels = samples.labels[index]
             scores, explanations = explain_batch(
                 plan, images, torch.from_numpy(labels).to(device), strategies

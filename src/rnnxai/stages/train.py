@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rnnxai.data.dataset import Dataset
+from rnnxai.data.dataset import Dataset, Fold
 from rnnxai.files import sha256, write_text
 from rnnxai.models.build import build_model
 from rnnxai.models.weights import save_network
@@ -18,8 +18,6 @@ from rnnxai.training.checkpoint import Checkpoint
 from rnnxai.training.loop import Run, train
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.streams import generators
-
-Fold = int | str
 
 
 def train_stack(
@@ -75,8 +73,8 @@ def train_stack(
     train(
         run,
         Pixels.of(dataset, steps, device),
-        [torch.from_numpy(dataset.rows(fold, "train")) for fold in folds],  # type: ignore[arg-type]
-        [torch.from_numpy(dataset.rows(fold, "test")) for fold in folds],  # type: ignore[arg-type]
+        [torch.from_numpy(dataset.rows(fold, "train")) for fold in folds],
+        [torch.from_numpy(dataset.rows(fold, "test")) for fold in folds],
         Checkpoint(checkpoint_path, identity, settings.epochs),
     )
     for k, fold in enumerate(folds):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
+from rnnxai.models.pixels import to_input
 
 ROWS_AT_ONCE = 4096
 
@@ -40,9 +41,7 @@ class Pixels:
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return patches (K, T, N, features) in [-1, 1] and labels (K, N) of rows (K, N)."""
-        taken = self.patches[rows].permute(0, 2, 1, 3)
-        values = taken.to(torch.float32, memory_format=torch.contiguous_format)
-        return values.mul_(2 / 255).sub_(1), self.labels[rows]
+        return to_input(self.patches[rows].permute(0, 2, 1, 3)), self.labels[rows]
 
 
 def epoch(

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
+from rnnxai.data.dataset import Fold
 from rnnxai.errors import Error
 from rnnxai.models.classifier import Classifier
 from rnnxai.training.batches import Pixels, epoch
@@ -45,7 +46,7 @@ class Run:
     """
 
     model: Classifier
-    folds: Sequence[int | str]
+    folds: Sequence[Fold]
     settings: TrainSettings
     device: str
     history: list[list[Metrics]] = field(default_factory=list)
@@ -156,7 +157,7 @@ def _step(run: Run, patches: Tensor, labels: Tensor) -> Tensor:
     return losses.detach()
 
 
-def _mean_finite(losses: Tensor, number: int, folds: Sequence[int | str]) -> list[float]:
+def _mean_finite(losses: Tensor, number: int, folds: Sequence[Fold]) -> list[float]:
     """Average losses (batches, K) over an epoch, or name the first that is not finite."""
     broken = (~losses.isfinite()).nonzero()
     if len(broken):

@@ -10,17 +10,19 @@ from typing import Literal
 import numpy as np
 import torch
 
+from rnnxai.data.dataset import Fold
+
 Purpose = Literal["initialisation", "order", "dropout"]
 PURPOSES: tuple[Purpose, ...] = ("initialisation", "order", "dropout")
 QUALITY = 10_000  # stands for the quality split among the fold numbers
 
 
 def generators(
-    seed: int, folds: Sequence[int | str], purpose: Purpose, device: str = "cpu"
+    seed: int, folds: Sequence[Fold], purpose: Purpose, device: str = "cpu"
 ) -> list[torch.Generator]:
     """Return one generator per fold for a purpose."""
     return [
-        torch.Generator(device).manual_seed(_seed(seed, QUALITY if fold == "quality" else int(fold), purpose))
+        torch.Generator(device).manual_seed(_seed(seed, QUALITY if fold == "quality" else fold, purpose))
         for fold in folds
     ]
 
