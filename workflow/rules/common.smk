@@ -15,7 +15,7 @@ from rnnxai.errors import Error
 from rnnxai.figures.catalogue import FIGURES
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import end_orphans, exclusive
-from rnnxai.scoring.scores import SCORES as SCORE_NAMES
+from rnnxai.scoring.scores import SCORES
 from rnnxai.study import Case, Study, code_of_architecture, code_of_group
 
 try:
@@ -31,7 +31,7 @@ LOCKS = f"{RESULTS}/.jobs"
 # One network of the study. The fold is a number, or "quality" for the fixed split.
 CASE = "{dataset}/{architecture}/t{steps}/fold-{fold}"
 ARCHIVES = f"{RESULTS}/archives/{CASE}"
-SCORES = f"{RESULTS}/scores/{CASE}/{{group}}"
+SCORE_FILES = f"{RESULTS}/scores/{CASE}/{{group}}"
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")

@@ -6,8 +6,8 @@ rule score:
         unpack(lambda wildcards: archives_of(wildcards.group)),
         dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
     output:
-        samples=f"{SCORES}.scores.h5",
-        rows=f"{SCORES}.scores.csv",
+        samples=f"{SCORE_FILES}.scores.h5",
+        rows=f"{SCORE_FILES}.scores.csv",
     log:
         f"{RESULTS}/logs/score/{CASE}/{{group}}.log",
     benchmark:
@@ -19,7 +19,7 @@ rule score:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        code=code("score.py", *(SCORE_NAMES.target(name) for name in SCORE_NAMES)),
+        code=code("score.py", *(SCORES.target(name) for name in SCORES)),
     script:
         "../scripts/score.py"
 
@@ -27,7 +27,7 @@ rule score:
 rule summary:
     input:
         rows=[
-            f"{SCORES}.scores.csv".format(**case._asdict(), group=group)
+            f"{SCORE_FILES}.scores.csv".format(**case._asdict(), group=group)
             for case in STUDY.cases
             for group in STUDY.groups
         ],
