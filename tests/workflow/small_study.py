@@ -36,6 +36,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started: list[subprocess.Popen] = []
         for name in ("src", "workflow", "profiles"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("Snakefile", "config.yaml"):
@@ -55,13 +56,15 @@ class Project:
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake and return at once. What it says goes to a file, which orphans may hold open."""
         with self.said.open("w") as said:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*arguments),
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=said,
                 stderr=subprocess.STDOUT,
             )
+        self.started.append(process)
+        return process
 
     @property
     def said(self) -> Path:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,23 +23,24 @@ def wait_for_job(project: Project, stage: str, process: subprocess.Popen) -> psu
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, f"ended before {stage} began:\n{project.said.read_text()}"
-        for job in jobs(project):
-            if any(word.endswith(f".{stage}.py") for word in job.cmdline()):
+        for job, command in jobs(project).items():
+            if any(word.endswith(f".{stage}.py") for word in command):
                 return job
         time.sleep(0.02)
     raise AssertionError(f"no job of {stage} in time")
 
 
-def jobs(project: Project) -> list[psutil.Process]:
-    """Return the processes that hold a job lock of this project."""
-    found = []
+def jobs(project: Project) -> dict[psutil.Process, list[str]]:
+    """Return the processes that hold a job lock of this project, with their command lines."""
+    found = {}
     for process in psutil.process_iter():
         try:
             locked = [file.path for file in process.open_files() if file.path.endswith(".lock")]
-        except psutil.Error:
+            command = process.cmdline()
+        except psutil.Error:  # it ended while it was looked at, or belongs to somebody else
             continue
         if any(path.startswith(str(project.result(".jobs"))) for path in locked):
-            found.append(process)
+            found[process] = command
     return found
 
 
@@ -52,8 +54,12 @@ def kill(process: subprocess.Popen) -> None:
 def project(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path)
     yield project
+    for process in project.started:
+        process.kill()
+        process.wait(timeout=60)
     for orphan in jobs(project):
-        orphan.kill()
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
 
 
 def scores(project: Project) -> dict[str, bytes]:
