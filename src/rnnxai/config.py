@@ -1,152 +1,47 @@
 """The configuration of a study: read, checked and completed before anything runs."""
 
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from rnnxai.config_errors import lines
-from rnnxai.data.definition import DatasetDefinition
+from rnnxai.config_sections import (
+    ArchitectureSettings,
+    ArchiveSettings,
+    DataSettings,
+    Definition,
+    Experiment,
+    ExplainerSettings,
+    FigureSettings,
+    Folder,
+    ImportFolder,
+    Name,
+    Override,
+    OwnName,
+    ScoreSettings,
+    Settings,
+    StatisticsSettings,
+)
 from rnnxai.data.source import needs_folder
-from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
-from rnnxai.explain.strategy import make_strategy
-from rnnxai.models.zoo import MODELS
+from rnnxai.plugins import add_folders
+from rnnxai.registry import Entry
+from rnnxai.scoring.scores import SCORES
 from rnnxai.training.settings import TrainSettings
 
-Fold = Annotated[int, Field(ge=0, strict=True)] | Literal["quality"]
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")  # names become folders: nothing that could leave them
 
-
-def _named(name: Any) -> Any:
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name; small letters, digits, dots and dashes make one")
-    return name
-
-
-def _folder(path: Any) -> Any:
-    # Braces would be wildcards to Snakemake.
-    if not isinstance(path, str) or not path.strip("./ ") or set(path) & set("{}*?\n"):
-        raise ValueError(f"{path!r} is no folder to write to; a path such as results would be right")
-    return str(PurePosixPath(path))
-
-
-def _architecture(name: Any) -> Any:
-    if not isinstance(name, str):
-        raise ValueError(f"{name!r} is no name of an architecture")
-    MODELS.target(name)
-    return name
-
-
-def _definition(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    known = DatasetDefinition.__dataclass_fields__
-    unknown = [key for key in value if key not in known]
-    if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r}; allowed: {', '.join(known)}")
-    if "source" not in value:
-        raise ValueError(f"source is missing; allowed: {', '.join(SOURCES)}")
-    return DatasetDefinition(**value)
-
-
-Name = Annotated[str, BeforeValidator(_named)]
-Architecture = Annotated[str, BeforeValidator(_architecture)]
-Definition = Annotated[DatasetDefinition, BeforeValidator(_definition)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataSettings(_Settings):
-    """Where images come from."""
-
-    root: str = Field("data", description="Folder in torchvision's layout (ROOT/MNIST/raw/...).")
-    download: bool = Field(True, description="Whether to download what is missing there.")
-    mirrors: tuple[str, ...] = Field((), description="Addresses to try first.")
-
-
-class Experiment(_Settings):
-    """Every combination of these is one network, trained, explained and scored."""
-
-    datasets: tuple[str, ...] = Field(min_length=1)
-    architectures: tuple[Architecture, ...] = Field(min_length=1)
-    steps: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = Field(
-        min_length=1, description="T, time steps."
-    )
-    folds: tuple[Fold, ...] = Field(
-        min_length=1, description="Folds to run: numbers of the cross-validation, or quality."
-    )
-
-
-class Condition(_Settings):
-    """What a network must be for an override to apply."""
-
-    dataset: str | None = None
-    architecture: Architecture | None = None
-    steps: int | None = None
-
-
-class Override(_Settings):
-    """Training settings of some networks."""
-
-    when: Condition
-    set: Mapping[str, Any]
-
-
-class ExplainerSettings(_Settings):
-    """One explanation method, with options and the name its archives get."""
-
-    method: str
-    name: Name = ""
-    options: Mapping[str, Any] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, value: Any) -> Any:
-        value = {"method": value} if isinstance(value, str) else value
-        if isinstance(value, Mapping) and "method" in value:
-            value = {"name": value["method"], **value}
-        return value
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        make_strategy(self.method, self.options)
-        return self
-
-
-class ArchiveSettings(_Settings):
-    """What relevance archives keep."""
-
-    maps: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
-        1000, description="Samples per archive whose full heatmap is kept. Sums per step are kept of all."
-    )
-    chunk: int = Field(200, ge=1, description="Samples explained at once.")
-
-
-class StatisticsSettings(_Settings):
-    """How scores of folds are put together."""
-
-    level: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
-    resamples: int = Field(10_000, ge=1, description="Bootstrap resamples.")
-
-
-class FigureSettings(_Settings):
-    """What figures show."""
-
-    samples: int = Field(6, ge=1, le=24, description="Samples in a heatmap grid.")
-
-
-class Config(_Settings):
+class Config(Settings):
     """A whole study."""
 
-    results: Annotated[str, BeforeValidator(_folder)] = Field("results", description="Folder of all outputs.")
+    results: Folder = Field("results", description="Folder of all outputs.")
     data: DataSettings = DataSettings()
     datasets: Mapping[Name, Definition] = Field(min_length=1)
+    architectures: Mapping[OwnName, ArchitectureSettings] = Field(
+        {}, description="Architectures besides those of rnnxai, by the names they get here."
+    )
     experiments: Mapping[Name, Experiment] = Field(min_length=1)
     train: TrainSettings = TrainSettings()
     folds_per_job: int = Field(1, ge=1, le=64, description="Folds that one job trains as a stack.")
@@ -155,10 +50,17 @@ class Config(_Settings):
         min_length=1, description="Groups: a group is one job and one forward pass."
     )
     archive: ArchiveSettings = ArchiveSettings()
+    scores: tuple[ScoreSettings, ...] = Field(
+        tuple(ScoreSettings(score=name, name=name) for name in SCORES),
+        description="What is computed of each sample with marks.",
+    )
     statistics: StatisticsSettings = StatisticsSettings()
     figures: FigureSettings = FigureSettings()
     accuracy_gate: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {}, description="Accuracy by data set below which a network is flagged. It is never left out."
+    )
+    python_path: tuple[ImportFolder, ...] = Field(
+        (), description="Folders with code of your own, besides what is installed."
     )
 
 
@@ -168,7 +70,7 @@ def check_config(values: Mapping[str, Any]) -> Config:
     Parameters
     ----------
     values : Mapping
-        What a YAML file holds.
+        What a YAML file holds. The folders of ``python_path`` are put on ``sys.path``.
 
     Returns
     -------
@@ -179,8 +81,13 @@ def check_config(values: Mapping[str, Any]) -> Config:
     Error
         One message that names every wrong key, the value found and what is allowed.
     """
+    folders = values.get("python_path")
+    if isinstance(folders, list | tuple):
+        add_folders(folder for folder in folders if isinstance(folder, str) and Path(folder).is_dir())
+    own = values.get("architectures")
+    names = {str(name): Entry("", "") for name in own} if isinstance(own, Mapping) else {}
     try:
-        config = Config.model_validate(values)
+        config = Config.model_validate(values, context={"architectures": names})
         wrong = [line for check in CHECKS for line in check(config)]
     except ValidationError as error:
         wrong = lines(error, Config)
@@ -237,6 +144,14 @@ def _in_explainers(config: Config) -> Iterator[str]:
         yield f"explainers: {name} stands there twice; names must differ"
 
 
+def _in_scores(config: Config) -> Iterator[str]:
+    names = [score.name for score in config.scores]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"scores: {name} stands there twice; names must differ"
+    if "cosine" not in names:
+        yield f"scores: cosine is missing beside {', '.join(names) or 'nothing'}; the figures show it"
+
+
 def _in_overrides(config: Config) -> Iterator[str]:
     experiments = config.experiments.values()
     for index, override in enumerate(config.overrides):
@@ -268,5 +183,5 @@ def _elsewhere(config: Config) -> Iterator[str]:
         )
 
 
-CHECKS = (_in_experiments, _in_explainers, _in_overrides, _elsewhere)
+CHECKS = (_in_experiments, _in_explainers, _in_scores, _in_overrides, _elsewhere)
 """What no single value shows: each yields one line for each thing that does not fit the rest."""

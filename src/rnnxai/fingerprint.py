@@ -17,8 +17,10 @@ minor versions of Python, whose syntax trees differ.
 
 import ast
 import hashlib
+import sys
 from collections.abc import Collection, Iterator
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
@@ -26,6 +28,7 @@ from typing import NamedTuple, TypeGuard
 from rnnxai.errors import Error
 
 _PACKAGE = __name__.partition(".")[0]
+_LIBRARIES = ("site-packages", "dist-packages")
 
 
 def fingerprint(*targets: str | Path, without: Collection[str] = ()) -> str:
@@ -35,7 +38,8 @@ def fingerprint(*targets: str | Path, without: Collection[str] = ()) -> str:
     ----------
     *targets : str or Path
         ``"module"``, ``"module:attribute"`` (as in registries) or the path of a script. Imports are
-        followed within ``rnnxai`` and within the packages of the targets, so plug-ins are covered.
+        followed within ``rnnxai``, within the packages of the targets, and to what lies in the same
+        folder as these, so plug-ins are covered. Where libraries are installed, others are not followed.
         A module counts as a whole, whichever attribute is named.
     without : collection of str
         Modules to leave out, with what only they import: the frame of a job (its log, its lock) does not
@@ -80,7 +84,7 @@ class _Source(NamedTuple):
 
 
 def _closure(targets: tuple[str | Path, ...], without: Collection[str]) -> dict[str, _Source]:
-    followed = {_PACKAGE}
+    followed, homes = {_PACKAGE}, set()
     found: dict[str, _Source] = {}
     waiting: list[tuple[str, str]] = []  # what is imported, and by whom
     for target in targets:
@@ -92,12 +96,15 @@ def _closure(targets: tuple[str | Path, ...], without: Collection[str]) -> dict[
             if _source(module, target).only_lists_names:
                 raise Error(f"{target!r}: this module only lists names; give the target of one entry.")
             followed.add(_top(module))
+            homes |= _homes(_top(module))
             waiting.append((module, target))
     done = set()
     while waiting:
         wanted, asker = waiting.pop()
-        if wanted not in done and _top(wanted) in followed:
-            done.add(wanted)
+        if wanted in done:
+            continue
+        done.add(wanted)
+        if _top(wanted) in followed or homes & _homes(_top(wanted)):
             waiting += _follow(wanted, asker, found, without)
     return found
 
@@ -107,13 +114,13 @@ def _follow(
 ) -> Iterator[tuple[str, str]]:
     """Add the modules that an import runs to `found`, and yield what these import in turn."""
     module, _, name = wanted.partition(":")
-    if name and _find(f"{module}.{name}"):
+    if name and source_file(f"{module}.{name}"):
         module, name = f"{module}.{name}", ""
     if module in without:
         return
     # Importing a.b.c runs the __init__ files of a and a.b as well.
     for package in _parents(module):
-        if _find(package) and not _source(package, asker).only_lists_names:
+        if source_file(package) and not _source(package, asker).only_lists_names:
             yield package, asker
     source = _source(module, asker)
     if source.exports is not None:
@@ -129,23 +136,38 @@ def _top(name: str) -> str:
     return name.partition(":")[0].partition(".")[0]
 
 
+def _homes(top: str) -> set[Path]:
+    """Return the folder that holds a package, or none where libraries are installed."""
+    spec = None if top in sys.stdlib_module_names else _spec(top)
+    if spec is None:
+        return set()
+    places = spec.submodule_search_locations or filter(None, [spec.origin])
+    return {home for place in places if (home := Path(place).parent).name not in _LIBRARIES}
+
+
 def _parents(module: str) -> Iterator[str]:
     while module := module.rpartition(".")[0]:
         yield module
 
 
 def _source(module: str, asker: str) -> _Source:
-    path = _find(module)
+    path = source_file(module)
     if path is None:
         by = f", imported by {asker}" if asker.partition(":")[0] != module else ""
-        raise Error(f"no Python source for module {module!r}{by}; check the name and that it is installed.")
+        raise Error(
+            f"no Python source for module {module!r}{by}; check the name and that it is installed, "
+            "or that its folder is named in python_path."
+        )
     return _read(path, module)
 
 
-def _find(module: str) -> Path | None:
-    """Return the source file of a module without importing it or the packages around it."""
+def source_file(module: str) -> Path | None:
+    """Return the source file of a module without importing it or the packages around it.
+
+    None if there is no such module, or if it is not written in Python.
+    """
     top, *rest = module.split(".")
-    spec = find_spec(top)
+    spec = _spec(top)
     if spec is None:
         return None
     if not rest:
@@ -156,6 +178,13 @@ def _find(module: str) -> Path | None:
             if path.is_file():
                 return path
     return None
+
+
+def _spec(top: str) -> ModuleSpec | None:
+    try:
+        return find_spec(top)
+    except ValueError:  # it was loaded from nowhere, like __main__
+        return None
 
 
 def _read(path: Path, module: str) -> _Source:

@@ -3,6 +3,9 @@
 A registry is data. It lists names beside the place (``"module:attribute"``) where the object lives and
 imports that module only when the name is asked for. So a list of all models costs no import of torch,
 and what one name needs can be told apart from what the others need (:mod:`rnnxai.fingerprint`).
+
+Where users may bring their own, a reference ``"package.module:Name"`` is as good as a name
+(:mod:`rnnxai.plugins`).
 """
 
 import re
@@ -11,6 +14,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from rnnxai import plugins
 from rnnxai.errors import Error
 
 
@@ -27,7 +31,8 @@ class Registry(Mapping[str, str]):
     Parameters
     ----------
     kind : str
-        What the names denote, in the singular, for error messages ("architecture").
+        What the names denote, in the singular, for error messages ("architecture"). References are
+        taken if :data:`rnnxai.plugins.KINDS` says what they must refer to.
     entries : Mapping[str, Entry]
         Name to target and summary. A name with fields in braces is a pattern for numbers:
         ``lrp-a{alpha}b{beta}`` stands for ``lrp-a1.5b0.5`` and all its like.
@@ -57,6 +62,8 @@ class Registry(Mapping[str, str]):
     def resolve(self, name: str) -> tuple[str, dict[str, float]]:
         """Return the ``"module:attribute"`` of a name, and the numbers that a pattern read from it.
 
+        Of a reference that is the reference itself; whether something is there is not looked up.
+
         Raises
         ------
         Error
@@ -64,7 +71,9 @@ class Registry(Mapping[str, str]):
         """
         found = self._find(name)
         if found is None or name in self._patterns:
-            raise Error(f"unknown {self.kind} {name!r}.{self._hint(name)} Known: {', '.join(self._entries)}.")
+            known = ", ".join(self._entries)
+            own = " Your own is named package.module:Name." if self.takes_references else ""
+            raise Error(f"unknown {self.kind} {name!r}.{self._hint(name)} Known: {known}.{own}")
         entry, numbers = found
         return entry.target, numbers
 
@@ -73,9 +82,38 @@ class Registry(Mapping[str, str]):
         return self.resolve(name)[0]
 
     def load(self, name: str) -> Any:
-        """Import and return the named object."""
-        module, _, attribute = self.target(name).partition(":")
+        """Import and return the named object.
+
+        Raises
+        ------
+        Error
+            If the name is unknown, or a reference leads to nothing or to something of another kind.
+        """
+        target = self.target(name)
+        if self._is_reference(name):
+            return plugins.load(self.kind, target)
+        module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)
+
+    def check(self, name: str) -> None:
+        """Check that there is what a name names, as far as can be told without importing it.
+
+        Raises
+        ------
+        Error
+            If the name is unknown, or a reference leads to nothing or to something of another kind.
+        """
+        target = self.target(name)
+        if self._is_reference(name):
+            plugins.check(self.kind, target)
+
+    @property
+    def takes_references(self) -> bool:
+        """Whether users may bring their own."""
+        return self.kind in plugins.KINDS
+
+    def _is_reference(self, name: object) -> bool:
+        return self.takes_references and name not in self._entries and plugins.is_reference(name)
 
     def _find(self, name: object) -> tuple[Entry, dict[str, float]] | None:
         if not isinstance(name, str):
@@ -85,6 +123,8 @@ class Registry(Mapping[str, str]):
         for known, pattern in self._patterns.items():
             if match := pattern.fullmatch(name):
                 return self._entries[known], {k: float(v) for k, v in match.groupdict().items()}
+        if self._is_reference(name):
+            return Entry(name, f"{name}, from outside"), {}
         return None
 
     def _hint(self, name: object) -> str:

@@ -1,13 +1,18 @@
 """A study as the list of its cases: which networks there are, with which settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from rnnxai.config import Config, ExplainerSettings
+from rnnxai.config import Config
+from rnnxai.config_sections import ArchitectureSettings, ExplainerSettings, ScoreSettings
 from rnnxai.data.dataset import Fold
+from rnnxai.data.definition import DatasetDefinition
+from rnnxai.data.sources import SOURCES
+from rnnxai.data.tasks import TASKS
 from rnnxai.explain.methods import METHODS
 from rnnxai.models.zoo import MODELS
+from rnnxai.scoring.scores import SCORES
 from rnnxai.training.settings import TrainSettings
 
 
@@ -84,6 +89,10 @@ class Study:
         """Return the cases on one data set."""
         return [case for case in self.cases if case.dataset == dataset]
 
+    def architecture(self, name: str) -> ArchitectureSettings:
+        """Return which cell an architecture is made of, and its sizes where they are not the cell's own."""
+        return self.config.architectures.get(name) or ArchitectureSettings(cell=name)
+
     def train_settings(self, dataset: str, architecture: str, steps: int) -> TrainSettings:
         """Return the training settings of a network, overrides applied in order."""
         network = {"dataset": dataset, "architecture": architecture, "steps": steps}
@@ -95,14 +104,24 @@ class Study:
         return TrainSettings(**settings)
 
 
+def code_of_architecture(architecture: ArchitectureSettings) -> str:
+    """Return the registry target or reference of an architecture's cell."""
+    return MODELS.target(architecture.cell)
+
+
 def code_of_group(group: Sequence[ExplainerSettings]) -> list[str]:
-    """Return the registry targets that a group's methods need."""
+    """Return the registry targets and references that a group's methods need."""
     return sorted({METHODS.target(member.method) for member in group})
 
 
-def code_of_architecture(architecture: str) -> str:
-    """Return the registry target of an architecture."""
-    return MODELS.target(architecture)
+def code_of_dataset(definition: DatasetDefinition) -> list[str]:
+    """Return the registry targets and references that a data set is made with."""
+    return [SOURCES.target(definition.source), TASKS.target(definition.task)]
+
+
+def code_of_scores(scores: Iterable[ScoreSettings]) -> list[str]:
+    """Return the registry targets and references of some scores."""
+    return sorted({SCORES.target(score.score) for score in scores})
 
 
 def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:

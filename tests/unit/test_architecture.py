@@ -43,9 +43,11 @@ PARTS = {
     "files": "ground",
     "fingerprint": "ground",
     "locks": "ground",
+    "plugins": "ground",
     "registry": "ground",
     "software": "ground",
     "config_errors": "config",
+    "config_sections": "config",
     # What the config needs of the floors above it, which must not load torch.
     "training.settings": "settings",
     "explain.channels": "strategies",

@@ -190,8 +190,18 @@ def test_what_cannot_be_fingerprinted(package, target, message):
         fingerprint(target)
 
 
-def test_a_module_without_a_package_counts(package):
+def test_a_module_without_a_package_counts_with_what_lies_beside_it(package):
+    assert covered("script") == ["acme.cells", "acme.cells.plain", "rnnxai.errors", "script"]
+
+
+def test_where_libraries_are_installed_only_the_package_itself_is_followed(package, monkeypatch):
+    libraries = package / "site-packages"
+    libraries.mkdir()
+    for name in ("script.py", "acme"):
+        (package / name).rename(libraries / name)
+    monkeypatch.syspath_prepend(libraries)
     assert covered("script") == ["rnnxai.errors", "script"]
+    assert covered("acme.cells.gate") == REACHED
 
 
 def test_all_of_rnnxai_in_a_moment_and_without_importing_it():

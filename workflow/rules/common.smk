@@ -10,13 +10,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from rnnxai.config import check_config
-from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
 from rnnxai.figures.catalogue import FIGURES
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import end_orphans, exclusive
-from rnnxai.scoring.scores import SCORES
-from rnnxai.study import Case, Study, code_of_architecture, code_of_group
+from rnnxai.study import Case, Study, code_of_architecture, code_of_dataset, code_of_group, code_of_scores
 
 try:
     STUDY = Study(check_config(config))
@@ -37,9 +35,14 @@ WORKFLOW = Path(workflow.basedir) / "workflow"
 ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")
 FRAME = ["rnnxai.stages.job"]  # how a job is run, not what it computes
 
-# Jobs import the package from here, whichever environment they run in.
+# Jobs import the package from here, whichever environment they run in, and plug-ins from where the
+# configuration says.
 environ["PYTHONPATH"] = pathsep.join(
-    [str(Path(workflow.basedir) / "src"), *filter(None, [environ.get("PYTHONPATH")])]
+    [
+        str(Path(workflow.basedir) / "src"),
+        *(str(Path(folder).resolve()) for folder in CONFIG.python_path),
+        *filter(None, [environ.get("PYTHONPATH")]),
+    ]
 )
 
 
@@ -82,6 +85,11 @@ def parts_of(network):
     """Data set, architecture and steps of a path such as mnist-maj/deep/t12."""
     dataset, architecture, steps = network.split("/")
     return dataset, architecture, int(steps.removeprefix("t"))
+
+
+def architecture_of(wildcards):
+    """The cell, with its sizes, of the network that a job trains."""
+    return STUDY.architecture(parts_of(wildcards.network)[1])
 
 
 def networks_of(folds):
@@ -163,7 +171,7 @@ def every_figure():
     figures = []
     for dataset in STUDY.datasets:
         cases = STUDY.of_dataset(dataset)
-        if CONFIG.datasets[dataset].task == "majority":
+        if CONFIG.datasets[dataset].marked:
             figures.append(f"cosine/{dataset}")
         for steps in dict.fromkeys(case.steps for case in cases):
             folds = [case.fold for case in cases if case.steps == steps]

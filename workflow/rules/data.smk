@@ -16,7 +16,7 @@ rule dataset:
         runtime=30,
     params:
         definition=lambda wildcards: canonical(asdict(definition(wildcards))),
-        code=lambda wildcards: code("dataset.py", SOURCES.target(definition(wildcards).source)),
+        code=lambda wildcards: code("dataset.py", *code_of_dataset(definition(wildcards))),
     script:
         "../scripts/dataset.py"
 

@@ -25,7 +25,7 @@ for group, members in STUDY.groups.items():
             explainers=canonical([member.model_dump() for member in members]),
             settings=explain_settings,
             code=lambda wildcards, targets=tuple(code_of_group(members)): code(
-                "explain.py", code_of_architecture(wildcards.architecture), *targets
+                "explain.py", code_of_architecture(STUDY.architecture(wildcards.architecture)), *targets
             ),
         script:
             "../scripts/explain.py"

@@ -19,7 +19,8 @@ rule score:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     params:
-        code=code("score.py", *(SCORES.target(name) for name in SCORES)),
+        scores=canonical([score.model_dump() for score in CONFIG.scores]),
+        code=code("score.py", *code_of_scores(CONFIG.scores)),
     script:
         "../scripts/score.py"
 

@@ -30,7 +30,8 @@ for folds in sorted({stack.folds for stack in STUDY.stacks}, key=str):
         params:
             folds=folds,
             settings=lambda wildcards: canonical(settings_of(wildcards).model_dump()),
-            code=lambda wildcards: code("train.py", code_of_architecture(parts_of(wildcards.network)[1])),
+            architecture=lambda wildcards: canonical(architecture_of(wildcards).model_dump()),
+            code=lambda wildcards: code("train.py", code_of_architecture(architecture_of(wildcards))),
             checkpoint=f"{RESULTS}/checkpoints/{{network}}/folds-{label}.safetensors",
         script:
             "../scripts/train.py"

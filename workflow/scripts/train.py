@@ -6,14 +6,16 @@ from rnnxai.stages.job import job
 from rnnxai.stages.train import train_stack
 from rnnxai.training.settings import TrainSettings
 
-_, architecture, steps = snakemake.wildcards.network.split("/")
+_, _, steps = snakemake.wildcards.network.split("/")
+architecture = json.loads(snakemake.params.architecture)
 with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
     train_stack(
         snakemake.input.dataset,
         dict(zip(snakemake.params.folds, snakemake.output.networks, strict=True)),
         dict(zip(snakemake.params.folds, snakemake.output.metrics, strict=True)),
         snakemake.params.checkpoint,
-        architecture=architecture,
+        architecture=architecture["cell"],
+        sizes=architecture["sizes"],
         steps=int(steps.removeprefix("t")),
         settings=TrainSettings(**json.loads(snakemake.params.settings)),
         code=snakemake.params.code,

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnxai.data.definition import DatasetDefinition
-from rnnxai.data.samples import Samples
+from rnnxai.data.samples import Samples, misfit
 from rnnxai.data.source import Source
 from rnnxai.data.splits import PARTITIONS
 from rnnxai.errors import Error
@@ -109,7 +109,7 @@ def read(path: str | Path) -> tuple[DatasetDefinition, Source, Samples]:
             )
             samples = Samples(
                 source_index=file["source_index"][()].astype(np.int64),
-                majority=file["majority"][()] if definition.task == "majority" else None,
+                majority=file["majority"][()] if definition.marked else None,
                 labels=file["label"][()].astype(np.uint8),
                 fold=file["fold"][()],
                 partition=file["partition"][()],
@@ -118,7 +118,9 @@ def read(path: str | Path) -> tuple[DatasetDefinition, Source, Samples]:
         raise Error(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise Error(f"{path} is a damaged or truncated data set ({error}); build it anew") from error
-    _check_samples(path, definition, source, samples)
+    wrong = misfit(samples, definition, source)
+    if wrong:
+        raise Error(f"{path}: {wrong}")
     return definition, source, samples
 
 
@@ -175,24 +177,3 @@ def _check_kind(path: Path, file: h5py.File) -> None:
         raise Error(f"{path} has the format {found}; this version of rnnxai reads {FORMAT}")
     if file.attrs.get("complete") != 1:
         raise Error(f"{path} was never finished: it has no attribute complete=1; build it anew")
-
-
-def _check_samples(path: Path, definition: DatasetDefinition, source: Source, samples: Samples) -> None:
-    """Make sure that no number leads outside the arrays."""
-    count = len(samples.labels)
-    rows, blocks = (count,), (count, definition.blocks)
-    limits: list[tuple[str, NDArray[Any] | None, tuple[int, ...], int]] = [
-        ("label", samples.labels, rows, len(source.classes)),
-        ("source_index", samples.source_index, blocks, len(source.images)),
-        ("majority", samples.majority, blocks, 2),
-        ("fold", samples.fold, rows, definition.folds),
-        ("partition", samples.partition, rows, len(PARTITIONS)),
-    ]
-    for name, values, shape, limit in limits:
-        if values is None:
-            continue
-        if values.shape != shape:
-            raise Error(f"{path}: {name} has the shape {values.shape}; it should be {shape}")
-        if count and (values.min() < 0 or values.max() >= limit):
-            found = f"{values.min()} to {values.max()}"
-            raise Error(f"{path}: {name} holds {found}; it should hold 0 to {limit - 1}")

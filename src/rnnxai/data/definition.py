@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, Self
+from typing import Self
 
 from rnnxai.data.source import IMAGE_SIZE
 from rnnxai.data.sources import SOURCES
+from rnnxai.data.tasks import TASKS
 from rnnxai.errors import Error
 
 _LEAST = {"blocks": 3, "repeats": 1, "folds": 2, "seed": 0}
@@ -19,12 +20,15 @@ class DatasetDefinition:
     Parameters
     ----------
     source : str
-        Where the images come from, a name in :data:`rnnxai.data.sources.SOURCES`.
-    task : {"majority", "columns"}
-        ``majority``: several images side by side, the class of the majority is the target
+        Where the images come from, a name in :data:`rnnxai.data.sources.SOURCES` or a reference
+        ``package.module:function``.
+    task : str
+        What is made of them, a name in :data:`rnnxai.data.tasks.TASKS` or a reference. ``majority``:
+        several images side by side, the class of the majority is the target
         (:func:`rnnxai.data.majority.majority_sequences`). ``columns``: one image, read column by column.
+        A task from outside gets the whole definition, and the numbers below mean what it makes of them.
     blocks : int
-        Images per majority sequence, at least 3. A column sequence is one block, so there it becomes 1.
+        Images per sample, at least 3 for a majority. A column sequence is one block, so there it becomes 1.
     repeats : int
         How many times each image is the anchor of a majority sequence.
     folds : int
@@ -42,7 +46,7 @@ class DatasetDefinition:
     """
 
     source: str
-    task: Literal["majority", "columns"] = "majority"
+    task: str = "majority"
     blocks: int = 3
     repeats: int = 1
     folds: int = 7
@@ -51,8 +55,7 @@ class DatasetDefinition:
 
     def __post_init__(self) -> None:
         SOURCES.target(self.source)
-        if self.task not in ("majority", "columns"):
-            raise Error(f"task is {self.task!r}; it must be 'majority' or 'columns'")
+        TASKS.target(self.task)
         if type(self.leak_free) is not bool:
             raise Error(f"leak_free is {self.leak_free!r}; it must be true or false")
         if self.task == "columns":
@@ -64,7 +67,7 @@ class DatasetDefinition:
             object.__setattr__(self, "blocks", 1)
         for name, least in _LEAST.items():
             value = getattr(self, name)
-            lowest = 1 if name == "blocks" and self.task == "columns" else least
+            lowest = 1 if name == "blocks" and self.task != "majority" else least
             if type(value) is not int or not lowest <= value <= _MOST[name]:
                 raise Error(f"{name} is {value!r}; it must be a whole number from {lowest} to {_MOST[name]}")
 
@@ -75,11 +78,17 @@ class DatasetDefinition:
         return height, width * self.blocks
 
     @property
+    def marked(self) -> bool:
+        """Whether the samples come with marks, so that explanations can be scored."""
+        return self.task != "columns"
+
+    @property
     def title(self) -> str:
         """One line about the data set."""
         if self.task == "columns":
             return f"Images of {self.source}, read column by column"
-        return f"Sequences of {self.blocks} images of {self.source}, the majority decides"
+        rule = "the majority decides" if self.task == "majority" else self.task
+        return f"Sequences of {self.blocks} images of {self.source}, {rule}"
 
     def to_json(self) -> str:
         """Return the definition as JSON with sorted keys."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from rnnxai.data.sources import SOURCES
 from rnnxai.errors import Error
+from rnnxai.plugins import parameters
 
 IMAGE_SIZE = (28, 28)
 """Height and width of a source image in pixels."""
@@ -66,7 +66,7 @@ def load_source(
     Parameters
     ----------
     name : str
-        A name in :data:`rnnxai.data.sources.SOURCES`.
+        A name in :data:`rnnxai.data.sources.SOURCES`, or a reference ``package.module:function``.
     root : str or Path, optional
         Folder with the data, laid out as torchvision does (``ROOT/MNIST/raw/``). Sources that come with
         an installed package (``digits``) need none.
@@ -78,11 +78,13 @@ def load_source(
     Raises
     ------
     Error
-        If the name is unknown, a file is missing, or its content is not the published one.
+        If the name is unknown, a file is missing, or its content is not the published one, or if a loader
+        from outside returns something else than a source.
     """
     folder = (None if root is None else Path(root), download, tuple(mirrors))
     source = SOURCES.load(name)(*(folder if needs_folder(name) else ()))
-    assert isinstance(source, Source)  # noqa: S101 - the table holds loaders of sources only
+    if not isinstance(source, Source):
+        raise Error(f"source {name!r} returned a {type(source).__name__}; it must return a Source")
     return source
 
 
@@ -90,11 +92,16 @@ def needs_folder(name: str) -> bool:
     """Return whether a source is read from the data folder, or else comes with an installed package.
 
     The loader itself says so: one without a folder takes no arguments, any other takes the last three of
-    :func:`load_source`.
+    :func:`load_source`. That is read in its source, since a loader from outside is not run for it.
 
     Raises
     ------
     Error
-        If the name is unknown.
+        If the name is unknown, or a loader takes other arguments.
     """
-    return bool(signature(SOURCES.load(name)).parameters)
+    target = SOURCES.target(name)
+    taken = parameters(target)
+    if taken is None or len(taken) not in (0, 3):
+        found = "what its source does not show" if taken is None else ", ".join(taken)
+        raise Error(f"source {name!r} takes {found}; nothing, or root, download, mirrors would be right")
+    return bool(taken)

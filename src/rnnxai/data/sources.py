@@ -1,7 +1,8 @@
 """The table of image sources. To add one, write its loader and name it here.
 
 A loader of images that come with an installed package takes no arguments, like `digits`; any other takes the
-data folder and how to fill it, like `mnist`.
+data folder and how to fill it, like `mnist`. A loader of your own needs no line here: name it in the
+configuration, ``source: package.module:function``.
 """
 
 from rnnxai.registry import Entry, Registry

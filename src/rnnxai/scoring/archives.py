@@ -1,8 +1,8 @@
 """Score an attribution file against the marks of its data set."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,32 @@ from rnnxai.archive.hdf5 import reading
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
 from rnnxai.files import sha256
+from rnnxai.scoring.blocks import OK, STATUS, Scored
 from rnnxai.scoring.reductions import Reductions
 from rnnxai.scoring.scores import SCORES
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score to compute.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in files and tables.
+    score : str
+        A name in :data:`rnnxai.scoring.scores.SCORES`, or a reference ``package.module:function``.
+    options : Mapping
+        Keyword arguments of the function, after the reductions.
+    """
+
+    name: str
+    score: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+DEFAULT = tuple(Score(name, name) for name in SCORES)
+"""The scores of the table, each under its own name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +60,9 @@ class ArchiveScores:
     samples: Mapping[str, npt.NDArray[Any]]
 
 
-def score_archive(dataset_path: str | Path, archive_path: str | Path) -> ArchiveScores:
+def score_archive(
+    dataset_path: str | Path, archive_path: str | Path, scores: Sequence[Score] = DEFAULT
+) -> ArchiveScores:
     """Check an archive to its end and score every sample.
 
     Parameters
@@ -45,6 +71,8 @@ def score_archive(dataset_path: str | Path, archive_path: str | Path) -> Archive
         The data set file. ``label`` is needed; without ``majority`` the scores are left empty.
     archive_path : str or Path
         An attribution file made from it.
+    scores : sequence of Score
+        What to compute.
 
     Returns
     -------
@@ -53,7 +81,8 @@ def score_archive(dataset_path: str | Path, archive_path: str | Path) -> Archive
     Raises
     ------
     Error
-        If the archive fails its check or belongs to another data set file.
+        If the archive fails its check or belongs to another data set file, or if a score cannot be loaded
+        or returns something else than values and status.
     """
     check_complete(archive_path)
     with AttributionArchive(archive_path) as archive:
@@ -61,8 +90,8 @@ def score_archive(dataset_path: str | Path, archive_path: str | Path) -> Archive
         label, majority = _marks(Path(dataset_path), archive, index)
         samples = {"index": index, "correct": _correct(archive["prediction"][:], label)}
         if majority is not None:
-            samples |= _scores(_reductions(archive, majority))
-        return ArchiveScores(_row(archive, samples), samples)
+            samples |= _columns(scores, _reductions(archive, majority))
+        return ArchiveScores(_row(archive, scores, samples), samples)
 
 
 def column(score: str) -> str:
@@ -117,16 +146,47 @@ def _reductions(archive: AttributionArchive, majority: npt.NDArray[np.uint8]) ->
     )
 
 
-def _scores(reductions: Reductions) -> dict[str, npt.NDArray[Any]]:
+def _columns(scores: Sequence[Score], reductions: Reductions) -> dict[str, npt.NDArray[Any]]:
     columns: dict[str, npt.NDArray[Any]] = {}
-    for name in SCORES:
-        values, status = SCORES.load(name)(reductions)
-        columns[column(name)] = values
-        columns[f"{column(name)}_status"] = status
+    for score in scores:
+        name = column(score.name)
+        columns[name], columns[f"{name}_status"] = _computed(score, reductions)
     return columns
 
 
-def _row(archive: AttributionArchive, samples: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+def _computed(score: Score, reductions: Reductions) -> Scored:
+    count = len(reductions.total)
+    returned = SCORES.load(score.score)(reductions, **score.options)
+    try:
+        values, status = (np.asarray(part) for part in returned)
+    except (TypeError, ValueError):
+        raise Error(f"score {score.score!r} returned no pair; values and their status are wanted") from None
+    if values.shape != (count,) or status.shape != (count,):
+        raise Error(
+            f"score {score.score!r} returned values {values.shape} and status {status.shape}; "
+            f"both must have one entry for each of the {count} samples"
+        )
+    if (
+        values.dtype.kind not in "fiu"
+        or status.dtype.kind not in "iu"
+        or not np.isin(status, range(len(STATUS))).all()
+    ):
+        raise Error(
+            f"score {score.score!r} returned values of {values.dtype} and status of {status.dtype}; numbers "
+            f"and positions in {STATUS} are wanted"
+        )
+    if (np.isnan(values) != (status != OK)).any():
+        row = int(np.argmax(np.isnan(values) != (status != OK)))
+        raise Error(
+            f"score {score.score!r} is {values[row]} with status {STATUS[status[row]]!r} for sample {row}; "
+            "it must be NaN where the status is not 'ok', and only there"
+        )
+    return values.astype(np.float64), status.astype(np.uint8)
+
+
+def _row(
+    archive: AttributionArchive, scores: Sequence[Score], samples: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, Any]:
     correct = samples["correct"].astype(bool)
     row: dict[str, Any] = {
         "dataset": archive.dataset,
@@ -138,7 +198,7 @@ def _row(archive: AttributionArchive, samples: Mapping[str, npt.NDArray[Any]]) -
         "n_undefined": None,
         "accuracy": float(correct.mean()),
     }
-    for name in map(column, SCORES):
+    for name in (column(score.name) for score in scores):
         values = samples.get(name)
         row[name] = None if values is None else _mean(values)
         if name == "cosine":

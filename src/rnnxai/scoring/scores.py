@@ -1,8 +1,9 @@
 """The scores by name.
 
-A new one is a function of :class:`~rnnxai.scoring.reductions.Reductions`, as in
+A new one of this package is a function of :class:`~rnnxai.scoring.reductions.Reductions`, as in
 :mod:`rnnxai.scoring.localisation`, and an entry here. Its column and status appear in the score files,
-its mean in the tables.
+its mean in the tables. One from outside is the same function, named ``package.module:function`` in the
+configuration.
 """
 
 from rnnxai.registry import Entry, Registry

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rnnxai.archive.provenance import provenance
-from rnnxai.scoring.archives import score_archive
+from rnnxai.scoring.archives import DEFAULT, Score, score_archive
 from rnnxai.scoring.store import write_scores
 from rnnxai.scoring.table import merge, summarise, write_rows
 
@@ -14,6 +14,7 @@ def score_group(
     archives: Mapping[str, str | Path],
     samples_path: str | Path,
     rows_path: str | Path,
+    scores: Sequence[Score] = DEFAULT,
 ) -> None:
     """Score every sample of a group's archives.
 
@@ -27,11 +28,13 @@ def score_group(
         Output: the scores of every sample (HDF5).
     rows_path : str or Path
         Output: one row per archive (CSV).
+    scores : sequence of Score
+        What to compute.
     """
-    scores = {name: score_archive(dataset_path, path) for name, path in archives.items()}
+    scored = {name: score_archive(dataset_path, path, scores) for name, path in archives.items()}
     about = provenance({}, {"dataset": dataset_path, **archives}, seed=0, threads=1, device="cpu")
-    write_scores(samples_path, {name: scored.samples for name, scored in scores.items()}, about)
-    write_rows(rows_path, [scored.row for scored in scores.values()])
+    write_scores(samples_path, {name: each.samples for name, each in scored.items()}, about)
+    write_rows(rows_path, [each.row for each in scored.values()])
 
 
 def summarise_study(

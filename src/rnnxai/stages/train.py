@@ -30,6 +30,7 @@ def train_stack(
     steps: int,
     settings: TrainSettings,
     code: str,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Train the folds named by `networks` together and write each one's network and metrics.
 
@@ -41,10 +42,13 @@ def train_stack(
     checkpoint_path : str or Path
         Where the stack is kept between epochs. An interrupted run goes on from there.
     architecture : str
+        A name in ``rnnxai.MODELS``, or a reference ``package.module:Class``.
     steps : int
     settings : TrainSettings
     code : str
         Fingerprint of the code, part of the run's identity.
+    sizes : Mapping, optional
+        Layer sizes where they are not the cell's own.
     """
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(mode=True)
@@ -58,6 +62,7 @@ def train_stack(
         "classes": len(dataset.classes),
         "dropout": settings.dropout,
         "bias_init": settings.bias_init,
+        **(sizes or {}),
     }
     model = build_model(**build, generators=generators(settings.seed, folds, "initialisation"))
     identity = _digest(

@@ -21,7 +21,7 @@ def test_image_size(values: dict, image_size: tuple[int, int]) -> None:
     ("values", "message"),
     [
         ({"source": "mnits"}, "unknown source 'mnits'. Did you mean 'mnist'"),
-        ({"task": "rows"}, "task is 'rows'; it must be 'majority' or 'columns'"),
+        ({"task": "rows"}, "unknown task 'rows'. Known: majority, columns"),
         ({"blocks": 2}, "blocks is 2; it must be a whole number from 3 to 255"),
         ({"blocks": 1}, "blocks is 1; it must be a whole number from 3"),
         ({"blocks": "3"}, "blocks is '3'"),
