@@ -185,9 +185,8 @@ def add(method, terms, held, books, domain="S", **options):
     received = [np.zeros(len(held)) for _ in terms]
     for k in range(len(held)):
         parts = [Part(term[k : k + 1], np.ones((1, 1)), domain) for term in terms]
-        for share, one in zip(
-            received, divide(method, parts, np.zeros(1), held[k : k + 1], books, **options)
-        ):
+        shares = divide(method, parts, np.zeros(1), held[k : k + 1], books, **options)
+        for share, one in zip(received, shares, strict=True):
             share[k] = one[0]
     return received
 
