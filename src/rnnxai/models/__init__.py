@@ -1,4 +1,4 @@
-"""Recurrent classifiers: layers, cells, the classifier that unrolls them, and their names."""
+"""Classifiers: layers, cells, the classifier that unrolls them, and their names."""
 
 from rnnxai._lazy import exports
 
@@ -9,8 +9,11 @@ __getattr__, __dir__ = exports(
         "Affine": "rnnxai.models.layers:Affine",
         "Cell": "rnnxai.models.cells.cell:Cell",
         "Classifier": "rnnxai.models.classifier:Classifier",
+        "Convolution": "rnnxai.models.convolution:Convolution",
         "Dropout": "rnnxai.models.layers:Dropout",
         "build_model": "rnnxai.models.build:build_model",
         "gate": "rnnxai.models.layers:gate",
+        "parameter_counts": "rnnxai.models.counts:parameter_counts",
+        "pool": "rnnxai.models.pooling:pool",
     },
 )

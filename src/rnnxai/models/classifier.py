@@ -6,7 +6,7 @@ from torch import Generator, Tensor, nn
 
 from rnnxai.errors import Error
 from rnnxai.models.cells.cell import Cell
-from rnnxai.models.layers import Affine, Dropout, time_step
+from rnnxai.models.layers import Dropout, PartedLinear, time_step
 
 
 class Classifier(nn.Module):
@@ -93,6 +93,7 @@ class Classifier(nn.Module):
             if isinstance(module, Dropout):
                 module.generators = generators
 
-    def affine_layers(self) -> dict[str, Affine]:
-        """Return the layers that hold weights, by their dotted name inside the cell."""
-        return {name: layer for name, layer in self.cell.named_modules() if isinstance(layer, Affine)}
+    def affine_layers(self) -> dict[str, PartedLinear]:
+        """Return the layers that hold weights, convolutions too, by their dotted name inside the cell."""
+        modules = self.cell.named_modules()
+        return {name: layer for name, layer in modules if isinstance(layer, PartedLinear)}

@@ -1,7 +1,7 @@
 """Layers of a stack of K networks.
 
 Every parameter has a leading fold axis K, and one matrix product serves all folds. K = 1 is the plain
-case. The layers are ordinary modules; the two methods that carry weights go through torch's function
+case. The layers are ordinary modules; the methods that carry weights go through torch's function
 protocol, so that a running :class:`~rnnxai.explain.recording.Recording` can follow them. Without one
 that costs a single check.
 """
@@ -20,35 +20,50 @@ BiasForm = Literal["negative", "plain", "none"]
 INITIAL_NEGATIVE_BIAS = 0.01
 
 
-class Affine(nn.Module):
-    r"""An affine map of one or several inputs, for K folds at once.
+class PartedLinear(nn.Module):
+    r"""A linear map of one or several inputs plus an offset, for K folds at once.
 
-    .. math:: z_k = \sum_p \sum_j w^{(p)}_{jk} x^{(p)}_j + b_k
+    .. math:: z = \sum_p W^{(p)} x^{(p)} + b
 
-    The inputs are *parts*: they keep their own columns of one weight matrix, as if they had been
+    The inputs are *parts*: they keep their own columns of one weight, as if they had been
     concatenated, but they may live in different domains (pixels beside hidden activations), and a
     part that does not depend on the recurrent state can be projected for all steps in one product.
+
+    What a weighted sum is, :meth:`weigh` says; everything else is the same for all layers of parts.
 
     Parameters
     ----------
     folds : int
         K, the number of networks in the stack.
     inputs : sequence of int
-        Width of each part, in the order of the weight's columns.
+        Width of each part (for a convolution its channels), in the order of the weight's columns.
     outputs : int
-        Number of units.
+        Number of units (for a convolution of channels).
     bias : {"negative", "plain", "none"}
         ``negative`` is the thesis' :math:`b = -\operatorname{softplus}(\beta)`, which starts at -0.01
         and stays below zero, so that no unit can create relevance; ``plain`` starts at 0.
+    kernel : tuple of int
+        Axes of the weight beyond outputs and inputs. An input has as many axes beyond its width.
 
     Attributes
     ----------
-    weight : Parameter (K, outputs, sum(inputs))
+    weight : Parameter (K, outputs, sum(inputs), *kernel)
     bias : Parameter (K, outputs) or None
         The raw parameter; :meth:`offset` is what is added.
+    bias_form : str
+        The parameter `bias`.
+    columns : list of slice
+        Where each part's columns lie on axis 2 of the weight.
     """
 
-    def __init__(self, folds: int, inputs: Sequence[int], outputs: int, bias: BiasForm = "negative") -> None:
+    def __init__(
+        self,
+        folds: int,
+        inputs: Sequence[int],
+        outputs: int,
+        bias: BiasForm = "negative",
+        kernel: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         self.folds = folds
         self.bias_form = bias
@@ -56,17 +71,23 @@ class Affine(nn.Module):
         for width in inputs:
             edges.append(edges[-1] + width)
         self.columns = [slice(*pair) for pair in pairwise(edges)]
-        self.weight = nn.Parameter(torch.empty(folds, outputs, edges[-1]))
+        self.weight = nn.Parameter(torch.empty(folds, outputs, edges[-1], *kernel))
         self.bias = nn.Parameter(torch.empty(folds, outputs)) if bias != "none" else None
+
+    @property
+    def axes(self) -> int:
+        """How many axes of an input are a unit's own: 1, or 3 for images (channels, height, width)."""
+        return self.weight.dim() - 2
 
     @torch.no_grad()
     def initialise(self, generators: Sequence[torch.Generator], scale: float = 1.0) -> None:
         r"""Draw the initial weights of each fold from the fold's own generator.
 
         Weights come from a normal distribution with :math:`\sigma` = `scale` / sqrt(fan in), cut off at
-        :math:`\pm 2\sigma`; biases start at their form's constant.
+        :math:`\pm 2\sigma`, in which the fan in counts what one unit reads; biases start at their form's
+        constant.
         """
-        sigma = scale / sqrt(self.weight.shape[2])
+        sigma = scale / sqrt(self.weight[0, 0].numel())
         for weight, generator in zip(self.weight, generators, strict=True):
             nn.init.trunc_normal_(weight, 0.0, sigma, -2 * sigma, 2 * sigma, generator=generator)
         if self.bias is not None:
@@ -80,18 +101,21 @@ class Affine(nn.Module):
         return -softplus(self.bias) if self.bias_form == "negative" else self.bias
 
     def forward(self, *parts: Tensor) -> Tensor:
-        """Map all parts, each (K, ..., width), to (K, ..., outputs)."""
+        """Map all parts, each (K, ..., width, *size), to (K, ..., outputs, *size).
+
+        Parts left out at the end stand for zeros, as at the first step.
+        """
         if has_torch_function_variadic(*parts):
-            return handle_torch_function(Affine.forward, parts, self, *parts)
-        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
-        return self._map(x, self.weight, self.offset())
+            return handle_torch_function(PartedLinear.forward, parts, self, *parts)
+        stop = self.columns[len(parts) - 1].stop
+        return self._map(self._join(parts), self.weight[:, :, :stop], self._start())
 
     def project(self, x: Tensor) -> tuple[Any, ...]:
         """Map the first part alone, for all steps at once.
 
         Parameters
         ----------
-        x : Tensor (K, T, N, width)
+        x : Tensor (K, T, N, width, *size)
 
         Returns
         -------
@@ -99,9 +123,8 @@ class Affine(nn.Module):
             One item per step, to be handed to :meth:`complete` as it is.
         """
         if has_torch_function_variadic(x):
-            return handle_torch_function(Affine.project, (x,), self, x)
-        weight = self.weight[:, :, self.columns[0]]
-        return self._map(x, weight, self.offset()).unbind(1)
+            return handle_torch_function(PartedLinear.project, (x,), self, x)
+        return self._map(x, self.weight[:, :, self.columns[0]], self._start()).unbind(1)
 
     def complete(self, projected: Any, *rest: Tensor) -> Tensor:
         """Add the remaining parts of one step to its projection.
@@ -110,34 +133,68 @@ class Affine(nn.Module):
         ----------
         projected : object
             An item of what :meth:`project` returned.
-        *rest : Tensor (K, N, width)
+        *rest : Tensor (K, N, width, *size)
             The other parts. None at all stands for zeros, as at the first step.
 
         Returns
         -------
-        Tensor (K, N, outputs)
+        Tensor (K, N, outputs, *size)
         """
         relevant = (self.weight, *rest)  # there may be no other tensor, and a recording must still see it
         if has_torch_function_variadic(*relevant):
-            return handle_torch_function(Affine.complete, relevant, self, projected, *rest)
+            return handle_torch_function(PartedLinear.complete, relevant, self, projected, *rest)
         first: Tensor = projected
         if not rest:
             return first
-        x = rest[0] if len(rest) == 1 else torch.cat(rest, dim=-1)
-        return torch.baddbmm(first, x, self.weight[:, :, self.columns[0].stop :].mT)
+        return self._map(self._join(rest), self.weight[:, :, self.columns[0].stop :], first)
 
-    def _map(self, x: Tensor, weight: Tensor, offset: Tensor | None) -> Tensor:
-        rows = x.reshape(self.folds, -1, x.shape[-1])
-        if offset is None:
-            mapped = torch.bmm(rows, weight.mT)
-        else:
-            mapped = torch.baddbmm(offset.unsqueeze(1), rows, weight.mT)
-        return mapped.view(*x.shape[:-1], weight.shape[1])
+    def weigh(self, rows: Tensor, weight: Tensor, start: Tensor | None = None) -> Tensor:
+        """Return the weighted sums of some inputs, on top of what they start from.
+
+        Parameters
+        ----------
+        rows : Tensor (K, rows, width, *size)
+        weight : Tensor (K, outputs, width, *kernel)
+            This layer's, the columns of some of its parts, or another of that shape.
+        start : Tensor, optional
+            Of the result's shape, or with ones in place of rows and size.
+
+        Returns
+        -------
+        Tensor (K, rows, outputs, *size)
+        """
+        raise NotImplementedError
+
+    def _start(self) -> Tensor | None:
+        offset = self.offset()
+        return None if offset is None else offset[(slice(None), None, slice(None), *[None] * (self.axes - 1))]
+
+    def _join(self, parts: Sequence[Tensor]) -> Tensor:
+        return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-self.axes)
+
+    def _map(self, x: Tensor, weight: Tensor, start: Tensor | None) -> Tensor:
+        middle, own = x.shape[1 : -self.axes], x.shape[-self.axes :]
+        result = self.weigh(x.reshape(self.folds, -1, *own), weight, start)
+        return result.view(self.folds, *middle, *result.shape[2:])
 
     def extra_repr(self) -> str:
         """Show the sizes and the form of the bias."""
         widths = [part.stop - part.start for part in self.columns]
         return f"folds={self.folds}, inputs={widths}, outputs={self.weight.shape[1]}, bias={self.bias_form}"
+
+
+class Affine(PartedLinear):
+    r"""A fully connected layer of one or several parts: :math:`z_k = \sum_j w_{jk} x_j + b_k`.
+
+    See :class:`PartedLinear`, whose parameters it has but for the kernel.
+    """
+
+    def __init__(self, folds: int, inputs: Sequence[int], outputs: int, bias: BiasForm = "negative") -> None:
+        super().__init__(folds, inputs, outputs, bias)
+
+    def weigh(self, rows: Tensor, weight: Tensor, start: Tensor | None = None) -> Tensor:
+        """Multiply rows (K, rows, width) by weights (K, outputs, width), all folds in one product."""
+        return torch.bmm(rows, weight.mT) if start is None else torch.baddbmm(start, rows, weight.mT)
 
 
 class Dropout(nn.Module):

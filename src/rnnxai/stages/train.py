@@ -10,7 +10,7 @@ import torch
 
 from rnnxai.data.dataset import Dataset, Fold
 from rnnxai.files import sha256, write_text
-from rnnxai.models.build import build_model
+from rnnxai.models.build import build_model, own_options
 from rnnxai.models.weights import save_network
 from rnnxai.stages.device import choose_device
 from rnnxai.training.batches import Pixels
@@ -60,8 +60,13 @@ def train_stack(
         "image_size": dataset.image_size,
         "steps": steps,
         "classes": len(dataset.classes),
-        "dropout": settings.dropout,
-        "bias_init": settings.bias_init,
+        "initial_scale": settings.initial_scale,
+        **own_options(
+            architecture,
+            dropout=settings.dropout,
+            bias_init=settings.bias_init,
+            pooling=settings.pooling,
+        ),
         **(sizes or {}),
     }
     model = build_model(**build, generators=generators(settings.seed, folds, "initialisation"))

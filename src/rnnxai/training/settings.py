@@ -13,9 +13,16 @@ class TrainSettings(BaseModel):
     epochs: int = Field(100, ge=1, description="Passes over the training set. There is no early stopping.")
     batch_size: int = Field(50, ge=1, description="Sequences per step and fold.")
     learning_rate: float = Field(2e-4, gt=0, allow_inf_nan=False, description="Adam's, constant.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Probability that a unit is dropped.")
-    bias_init: Literal["thesis", "none"] = Field(
-        "thesis", description="thesis: bias -softplus(b), -0.01 at the start, trainable; none: no bias."
+    dropout: float = Field(0.2, ge=0, lt=1, description="Probability that a unit is dropped, where any is.")
+    bias_init: Literal["thesis", "none", "plain"] = Field(
+        "thesis",
+        description="thesis: bias -softplus(b), -0.01 at the start, trainable; none: no bias; plain: from 0.",
+    )
+    pooling: Literal["thesis", "sum", "average", "max"] | None = Field(
+        None, description="Pooling of an architecture that pools; null: its own."
+    )
+    initial_scale: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="Factor on the spread of the initial weights."
     )
     seed: int = Field(0, ge=0, description="Seed of initial weights, order and dropout of every fold.")
     threads: int = Field(

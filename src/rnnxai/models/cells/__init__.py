@@ -1,1 +1,1 @@
-"""The recurrent cells, one file each."""
+"""The cells, one file each."""

@@ -1,6 +1,7 @@
 """Deep: pixels are encoded before they meet the recurrent state, and decoded after it."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ class Deep(Cell):
         self,
         *,
         folds: int,
-        features: int,
+        patch: tuple[int, ...],
         classes: int,
         dropout: float,
         bias: BiasForm,
@@ -36,7 +37,7 @@ class Deep(Cell):
         decoder: int = 32,
     ) -> None:
         super().__init__()
-        self.encoder = Affine(folds, (features,), encoder, bias)
+        self.encoder = Affine(folds, (prod(patch),), encoder, bias)
         self.hidden = Affine(folds, (encoder, recurrent), hidden, bias)
         self.recurrent = Affine(folds, (hidden,), recurrent, bias)
         self.decoder = Affine(folds, (hidden,), decoder, bias)
@@ -45,16 +46,22 @@ class Deep(Cell):
 
     def prepare(self, patches: Tensor) -> Sequence[Any]:
         """Encode the pixels of all steps and project them into the hidden layer."""
-        e = self.dropout(torch.relu(self.encoder(patches)))
-        return self.hidden.project(self.dropout(e))
+        return self.hidden.project(self.encode(patches))
 
     def step(self, prepared: Any, state: Tensor | None) -> Tensor:
         """Return h_t (K, N, hidden)."""
-        if state is None:
-            return torch.relu(self.hidden.complete(prepared))
-        r = torch.relu(self.recurrent(self.dropout(state)))
-        return torch.relu(self.hidden.complete(prepared, self.dropout(r)))
+        return torch.relu(self.hidden.complete(prepared, *self.recall(state)))
 
     def readout(self, state: Tensor) -> Tensor:
         """Decode h_T into the logits."""
         return self.output(torch.relu(self.decoder(self.dropout(state))))  # type: ignore[no-any-return]
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return e_t (K, ..., encoder) as the concatenation holds it, dropped twice."""
+        return self.dropout(self.dropout(torch.relu(self.encoder(x))))  # type: ignore[no-any-return]
+
+    def recall(self, state: Tensor | None) -> tuple[Tensor, ...]:
+        """Return r_t (K, N, recurrent) as the concatenation holds it, and nothing at the first step."""
+        if state is None:
+            return ()
+        return (self.dropout(torch.relu(self.recurrent(self.dropout(state)))),)

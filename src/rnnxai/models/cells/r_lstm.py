@@ -1,6 +1,7 @@
 """R-LSTM: an LSTM whose candidate is a ReLU layer, so that relevance can pass through it."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +16,14 @@ class State(NamedTuple):
 
     content: Tensor
     hidden: Tensor
+
+
+def advance(gates: Tensor, candidate: Tensor, state: State | None) -> State:
+    """Go one step from the weighted sums of the gates (K, N, 3 * cells) and the candidate, undropped."""
+    i, f, o = gate(gates).chunk(3, dim=-1)
+    g = torch.relu(candidate)
+    content = i * g if state is None else f * state.content + i * g
+    return State(content, o * content)
 
 
 class RLSTM(Cell):
@@ -36,7 +45,7 @@ class RLSTM(Cell):
         self,
         *,
         folds: int,
-        features: int,
+        patch: tuple[int, ...],
         classes: int,
         dropout: float,
         bias: BiasForm,
@@ -44,7 +53,7 @@ class RLSTM(Cell):
         cells: int = 72,
     ) -> None:
         super().__init__()
-        self.encoder = Affine(folds, (features,), encoder, bias)
+        self.encoder = Affine(folds, (prod(patch),), encoder, bias)
         self.gates = Affine(folds, (encoder, cells), 3 * cells, "plain")
         self.candidate = Affine(folds, (encoder, cells), cells, bias)
         self.output = Affine(folds, (cells,), classes, bias)
@@ -59,10 +68,8 @@ class RLSTM(Cell):
         """Return c_t and h_t."""
         past = () if state is None else (state.hidden,)
         gates, candidate = prepared
-        i, f, o = gate(self.gates.complete(gates, *past)).chunk(3, dim=-1)
-        g = torch.relu(self.candidate.complete(candidate, *past))
-        content = i * g if state is None else f * state.content + i * g
-        return State(content, self.dropout(o * content))
+        new = advance(self.gates.complete(gates, *past), self.candidate.complete(candidate, *past), state)
+        return State(new.content, self.dropout(new.hidden))
 
     def readout(self, state: State) -> Tensor:
         """Map h_T to the logits."""

@@ -1,6 +1,7 @@
 """Shallow: one hidden layer that reads pixels and recurrent state together."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ class Shallow(Cell):
         self,
         *,
         folds: int,
-        features: int,
+        patch: tuple[int, ...],
         classes: int,
         dropout: float,
         bias: BiasForm,
@@ -33,7 +34,7 @@ class Shallow(Cell):
         recurrent: int = 256,
     ) -> None:
         super().__init__()
-        self.hidden = Affine(folds, (features, recurrent), hidden, bias)
+        self.hidden = Affine(folds, (prod(patch), recurrent), hidden, bias)
         self.recurrent = Affine(folds, (hidden,), recurrent, bias)
         self.output = Affine(folds, (hidden,), classes, bias)
         self.dropout = Dropout(dropout)
