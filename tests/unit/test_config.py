@@ -8,6 +8,7 @@ import yaml
 
 from rnnxai.config import check_config, read_config
 from rnnxai.errors import Error
+from rnnxai.scoring.scores import SCORES
 from rnnxai.study import Case, Stack, Study
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,11 @@ def changed(path: str, value: object) -> dict:
 TRAIN_KEYS = "epochs, batch_size, learning_rate, dropout, bias_init, seed, threads, device"
 EXPERIMENT = "experiments/majority"
 REFUSED = {
-    "an unknown key": ("epochz", 3, "epochz: unknown key; allowed: results, data, datasets, architectures, experi"),
+    "an unknown key": (
+        "epochz",
+        3,
+        "epochz: unknown key; allowed: results, data, datasets, architectures, experi",
+    ),
     "an unknown key inside": ("train/epoch", 3, f"train.epoch: unknown key; allowed: {TRAIN_KEYS}"),
     "an unknown architecture": (
         f"{EXPERIMENT}/architectures",
@@ -124,6 +129,109 @@ REFUSED = {
     "a number for a name": ("explainers", [[{"method": "sa", "name": 5}]], "5 is no name"),
     "a list for a name": (f"{EXPERIMENT}/architectures", [["deep"]], "['deep']"),
     "no experiments": ("experiments", {}, "experiments: "),
+    "a reference that wants a name": (
+        f"{EXPERIMENT}/architectures",
+        ["own.cells:Own"],
+        (
+            "experiments.majority.architectures.0: 'own.cells:Own' is not allowed: it needs a name; "
+            "write architectures: {my-cell: {cell: own.cells:Own}}"
+        ),
+    ),
+    "a method that wants a name": (
+        "explainers",
+        [["own.rules:rule"]],
+        "explainers.0.0: 'own.rules:rule' is not allowed: it needs a name; "
+        "write {method: own.rules:rule, name: my-method}",
+    ),
+    "a score that wants a name": (
+        "scores",
+        ["cosine", "own.scores:s"],
+        "write {score: own.scores:s, name: my-score}",
+    ),
+    "a cell that is not there": (
+        "architectures",
+        {"own": {"cell": "own.cells:Own"}},
+        "architectures.own: architecture 'own.cells:Own': there is no Python source of the module own.cells; "
+        "install its package, or name the folder it is in under python_path",
+    ),
+    "a cell of no name": ("architectures", {"own": {"cell": "shalow"}}, "Did you mean 'shallow'?"),
+    "a size that a cell does not have": (
+        "architectures",
+        {"own": {"cell": "shallow", "sizes": {"hiden": 3}}},
+        "architectures.own: shallow does not take 'hiden'; allowed: hidden, recurrent",
+    ),
+    "a size that every cell gets": (
+        "architectures",
+        {"own": {"cell": "shallow", "sizes": {"classes": 3}}},
+        "shallow does not take 'classes'; allowed: hidden, recurrent",
+    ),
+    "a size that is none": (
+        "architectures",
+        {"own": {"cell": "shallow", "sizes": {"hidden": 0}}},
+        "architectures.own.sizes.hidden: 0 is not allowed",
+    ),
+    "an architecture named like another": (
+        "architectures",
+        {"deep": {"cell": "shallow"}},
+        "deep is one of the architectures of rnnxai; another name would be right",
+    ),
+    "an architecture that leaves the folder": (
+        "architectures",
+        {"../x": {"cell": "shallow"}},
+        "'../x' is no name",
+    ),
+    "a key of an architecture": (
+        "architectures",
+        {"own": {"cel": "shallow", "cell": "deep"}},
+        "architectures.own.cel: unknown key; allowed: cell, sizes",
+    ),
+    "a source that is not there": (
+        "datasets/digits-maj",
+        {"source": "own.data:load"},
+        "datasets.digits-maj: source 'own.data:load': there is no Python source of the module own.data",
+    ),
+    "a task that is not there": (
+        "datasets/digits-maj/task",
+        "rnnxai.data.samples:minority",
+        "datasets.digits-maj: task 'rnnxai.data.samples:minority': rnnxai.data.samples has no 'minority'",
+    ),
+    "a method that is not there": (
+        "explainers",
+        [[{"method": "rnnxai.explain.relevance:depp_taylor", "name": "own"}]],
+        "rnnxai.explain.relevance has no 'depp_taylor'. Did you mean 'deep_taylor'?",
+    ),
+    "an option that a method from outside does not have": (
+        "explainers",
+        [[{"method": "rnnxai.explain.relevance:alpha_beta", "name": "own", "options": {"gamma": 1}}]],
+        "explainers.0.0: rnnxai.explain.relevance:alpha_beta does not take 'gamma'; allowed: alpha, beta",
+    ),
+    "an unknown score": ("scores", ["cosin"], "unknown score 'cosin'. Did you mean 'cosine'?"),
+    "an option that a score does not have": (
+        "scores",
+        ["cosine", {"score": "majority-share", "options": {"reductions": 1}}],
+        "scores.1: majority-share does not take 'reductions'; allowed: nothing",
+    ),
+    "a score named like another": (
+        "scores",
+        [{"score": "majority-share", "name": "cosine"}],
+        "cosine is one of the scores of rnnxai; another name would be right",
+    ),
+    "a score named like a column": (
+        "scores",
+        ["cosine", {"score": "majority-share", "name": "n-undefined"}],
+        "n-undefined is a column of every table; another name would be right",
+    ),
+    "a score named twice": ("scores", ["cosine", "cosine"], "scores: cosine stands there twice"),
+    "no cosine": (
+        "scores",
+        ["majority-share"],
+        "scores: cosine is missing beside majority-share; the figures",
+    ),
+    "a folder of code that is not there": (
+        "python_path",
+        ["nowhere"],
+        "python_path.0: 'nowhere' is not allowed: there is no folder 'nowhere'",
+    ),
 }
 
 
@@ -233,6 +341,31 @@ def test_later_overrides_win() -> None:
     config = changed(f"{EXPERIMENT}/architectures", ["shallow", "deep"]) | {"overrides": overrides}
     settings = Study(check_config(config)).train_settings("digits-maj", "shallow", 12)
     assert (settings.epochs, settings.seed, settings.batch_size) == (9, 3, 50)
+
+
+def test_an_architecture_of_the_configuration_is_a_cell_with_sizes() -> None:
+    config = changed(f"{EXPERIMENT}/architectures", ["small", "shallow"])
+    config["architectures"] = {"small": {"cell": "shallow", "sizes": {"hidden": 8}}}
+    config["overrides"] = [{"when": {"architecture": "small"}, "set": {"epochs": 9}}]
+    study = Study(check_config(config))
+    assert [case.architecture for case in study.cases] == ["small", "shallow"]
+    assert study.architecture("small").model_dump() == {"cell": "shallow", "sizes": {"hidden": 8}}
+    assert study.architecture("shallow").model_dump() == {"cell": "shallow", "sizes": {}}
+    assert study.train_settings("digits-maj", "small", 12).epochs == 9
+    config["overrides"][0]["when"]["architecture"] = "smal"
+    with pytest.raises(
+        Error, match=r"unknown architecture 'smal'\. Did you mean 'small'\? Known: .*, small\."
+    ):
+        check_config(config)
+
+
+def test_the_scores_are_those_of_the_table_unless_named() -> None:
+    assert [score.name for score in check_config(SMALL).scores] == list(SCORES)
+    named = check_config(changed("scores", ["cosine", {"score": "majority-share", "name": "share"}]))
+    assert [(score.name, score.score) for score in named.scores] == [
+        ("cosine", "cosine"),
+        ("share", "majority-share"),
+    ]
 
 
 def test_explainers_with_options_keep_their_name() -> None:

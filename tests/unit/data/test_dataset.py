@@ -1,7 +1,9 @@
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import h5py
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from rnnxai.data import dataset_file
 from rnnxai.data.dataset import Dataset, build_dataset
 from rnnxai.data.definition import DatasetDefinition
-from rnnxai.data.samples import make_samples
+from rnnxai.data.samples import majority_samples, make_samples
 from rnnxai.data.source import load_source
 from rnnxai.errors import Error
 
@@ -43,6 +45,21 @@ def test_what_is_written_is_read_back(tmp_path: Path, task: str) -> None:
         assert dataset.majority is None
     else:
         assert np.array_equal(dataset.majority, samples.majority)
+
+
+def test_a_file_is_read_where_its_task_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = ModuleType("guest_task")
+    guest.make = majority_samples
+    monkeypatch.setitem(sys.modules, "guest_task", guest)
+    build_dataset(DatasetDefinition("digits", "guest_task:make", folds=3), tmp_path / "d.h5")
+    monkeypatch.delitem(sys.modules, "guest_task")
+    dataset = Dataset.open(tmp_path / "d.h5")
+    assert dataset.definition.task == "guest_task:make"
+    assert np.array_equal(
+        dataset.majority, make_samples(DatasetDefinition("digits"), dataset.source).majority
+    )
 
 
 def test_class_names_with_blanks_survive(data_root: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.majority import majority_sequences
-from rnnxai.data.samples import Samples, make_samples
+from rnnxai.data.samples import Samples, majority_samples, make_samples
 from rnnxai.data.source import Source, load_source
 from rnnxai.data.splits import quality_split, stratified_folds
 from rnnxai.errors import Error
@@ -145,3 +147,43 @@ def test_folds_hold_each_class_alike() -> None:
 def test_too_many_folds_are_refused() -> None:
     with pytest.raises(Error, match="class 1 has 3 samples, too few for 7 folds; use at most 3"):
         stratified_folds(np.array([0] * 20 + [1] * 3), 7)
+
+
+def task_that_returns(change, monkeypatch: pytest.MonkeyPatch) -> DatasetDefinition:
+    """Return a definition with a task from outside whose samples are those of the majority task, changed."""
+    guest = ModuleType("guest_task")
+    guest.make = lambda definition, source: change(majority_samples(definition, source))
+    monkeypatch.setitem(sys.modules, "guest_task", guest)
+    return DatasetDefinition("digits", "guest_task:make", blocks=3, folds=3)
+
+
+def test_a_task_from_outside_makes_whole_samples(digits: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    definition = task_that_returns(lambda s: Samples(*(x.astype(np.int32) for x in s)), monkeypatch)
+    made, own = make_samples(definition, digits), make_samples(DatasetDefinition("digits", folds=3), digits)
+    for found, expected in zip(made, own, strict=True):
+        assert found.dtype == expected.dtype and np.array_equal(found, expected)
+    assert definition.marked and definition.image_size == (28, 84)
+    assert definition.title == "Sequences of 3 images of digits, guest_task:make"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: tuple(s), "returned a tuple; it must return Samples"),
+        (lambda s: s._replace(majority=None), "majority is object; it should be whole numbers"),
+        (lambda s: s._replace(majority=s.majority * 2), "majority holds 0 to 2; it should hold 0 to 1"),
+        (lambda s: s._replace(majority=s.majority * 0), "majority marks no block of some samples"),
+        (lambda s: s._replace(labels=s.labels + 1), "label holds 1 to 10; it should hold 0 to 9"),
+        (lambda s: s._replace(labels=s.labels * 1.0), "label is float64; it should be whole numbers"),
+        (lambda s: s._replace(fold=s.fold + 1), "fold holds 1 to 3; it should hold 0 to 2"),
+        (lambda s: s._replace(fold=s.fold[1:]), r"fold has the shape \(1796,\); it should be \(1797,\)"),
+        (lambda s: s._replace(source_index=s.source_index[:, :2]), r"source_index has the shape \(1797, 2\)"),
+        (lambda s: s._replace(source_index=-s.source_index), "source_index holds -1796 to 0"),
+    ],
+)
+def test_a_task_from_outside_that_returns_something_else_is_refused(
+    digits: Source, monkeypatch: pytest.MonkeyPatch, change, message: str
+) -> None:
+    definition = task_that_returns(change, monkeypatch)
+    with pytest.raises(Error, match=rf"^task 'guest_task:make'.*{message}"):
+        make_samples(definition, digits)

@@ -1,11 +1,13 @@
+import sys
+from types import ModuleType
+
 import h5py
 import numpy as np
 import pytest
 
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
-from rnnxai.scoring import archives
-from rnnxai.scoring.archives import score_archive
+from rnnxai.scoring.archives import DEFAULT, Score, score_archive
 from rnnxai.scoring.blocks import block_cosine
 from rnnxai.scoring.scores import SCORES
 
@@ -115,19 +117,56 @@ def test_a_damaged_archive_is_not_scored(dataset, make_archive):
         score_archive(dataset, path)
 
 
-def test_a_new_score_is_a_function_and_an_entry(dataset, make_archive, monkeypatch):
-    class More(type(SCORES)):
-        def __iter__(self):
-            return iter([*SCORES, "last-share"])
+@pytest.fixture
+def guest(monkeypatch):
+    """Return a module outside the package, for scores."""
+    module = ModuleType("guest_scores")
+    monkeypatch.setitem(sys.modules, "guest_scores", module)
+    return module
 
-        def load(self, name):
-            if name != "last-share":
-                return SCORES.load(name)
-            return lambda r: (r.block_positive[:, -1], np.zeros(len(r.total), dtype=np.uint8))
 
-    monkeypatch.setattr(archives, "SCORES", More("score", {}))
-    scored = score_archive(dataset, make_archive(dataset))
-    assert scored.row["last_share"] == pytest.approx(scored.samples["last_share"].mean())
+def test_scores_are_those_asked_for_under_their_names(dataset, make_archive, guest):
+    guest.block = lambda r, number=0: (r.block_positive[:, number], np.zeros(len(r.total), dtype=int))
+    scores = [
+        Score("majority-share", "majority-share"),
+        Score("last-block", "guest_scores:block", {"number": 2}),
+        Score("first-block", "guest_scores:block"),
+    ]
+    scored = score_archive(dataset, make_archive(dataset), scores)
+    np.testing.assert_allclose(scored.samples["last_block"], [0, 0, 0.9, 1, 0, 1, 1, 1])
+    np.testing.assert_allclose(scored.samples["first_block"], [0.9, 0.9, 0, 0, 0, 1, 0, 0])
+    assert scored.samples["last_block"].dtype == np.float64
+    assert scored.samples["last_block_status"].dtype == np.uint8
+    assert scored.row["last_block"] == pytest.approx(scored.samples["last_block"].mean())
+    assert {"cosine", "cosine_status"} & scored.samples.keys() == set() == {"cosine"} & scored.row.keys()
+
+
+NONE = np.zeros(8, int)
+VALUES = np.zeros(8)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (VALUES, "returned no pair; values and their status are wanted"),
+        (None, "returned no pair"),
+        ((VALUES[1:], NONE), r"returned values \(7,\) and status \(8,\); .* each of the 8 samples"),
+        ((VALUES, 0), r"status \(\)"),
+        ((VALUES, NONE + 3), "positions in .*'zero_relevance'"),
+        ((VALUES, VALUES), "status of float64; numbers and positions in"),
+        ((VALUES.astype(str), NONE), "values of <U32"),
+        ((VALUES + np.nan, NONE), "is nan with status 'ok' for sample 0; it must be NaN where"),
+        ((VALUES, NONE + 1), r"is 0\.0 with status 'zero_relevance' for sample 0"),
+    ],
+)
+def test_a_score_that_returns_something_else_is_refused(dataset, make_archive, guest, returned, message):
+    guest.score = lambda reductions: returned
+    with pytest.raises(Error, match=rf"^score 'guest_scores:score' .*{message}"):
+        score_archive(dataset, make_archive(dataset), [Score("own", "guest_scores:score")])
+
+
+def test_without_a_choice_every_score_of_the_table_is_computed():
+    assert [(score.name, score.score) for score in DEFAULT] == [(name, name) for name in SCORES]
 
 
 def test_every_registered_score_loads():
