@@ -10,6 +10,7 @@ from rnnxai.config import check_config, read_config
 from rnnxai.errors import Error
 from rnnxai.scoring.scores import SCORES
 from rnnxai.study import Case, Stack, Study
+from rnnxai.training.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -32,7 +33,7 @@ def changed(path: str, value: object) -> dict:
     return config
 
 
-TRAIN_KEYS = "epochs, batch_size, learning_rate, dropout, bias_init, seed, threads, device"
+TRAIN_KEYS = ", ".join(TrainSettings.model_fields)
 EXPERIMENT = "experiments/majority"
 REFUSED = {
     "an unknown key": (
@@ -140,8 +141,7 @@ REFUSED = {
     "a method that wants a name": (
         "explainers",
         [["own.rules:rule"]],
-        "explainers.0.0: 'own.rules:rule' is not allowed: it needs a name; "
-        "write {method: own.rules:rule, name: my-method}",
+        "it needs a name; write {method: own.rules:rule, name: my-method}",
     ),
     "a score that wants a name": (
         "scores",
@@ -151,8 +151,10 @@ REFUSED = {
     "a cell that is not there": (
         "architectures",
         {"own": {"cell": "own.cells:Own"}},
-        "architectures.own: architecture 'own.cells:Own': there is no Python source of the module own.cells; "
-        "install its package, or name the folder it is in under python_path",
+        (
+            "architectures.own: architecture 'own.cells:Own': there is no Python source of the module "
+            "own.cells; install its package, or name the folder it is in under python_path"
+        ),
     ),
     "a cell of no name": ("architectures", {"own": {"cell": "shalow"}}, "Did you mean 'shallow'?"),
     "a size that a cell does not have": (
@@ -299,7 +301,7 @@ def test_the_defaults_are_those_that_the_file_of_the_study_shows() -> None:
     shown = yaml.safe_load((ROOT / "config.yaml").read_text())
     given = check_config({key: shown[key] for key in ("datasets", "experiments", "explainers")})
     whole = check_config(shown)
-    for key in ("results", "data", "train", "folds_per_job", "archive", "statistics", "figures"):
+    for key in ("results", "data", "train", "folds_per_job", "archive", "scores", "statistics", "figures"):
         assert getattr(whole, key) == getattr(given, key), key
 
 

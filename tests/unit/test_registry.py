@@ -124,11 +124,12 @@ def test_packages_list_what_they_have():
 
 def test_every_registry_names_what_exists():
     from rnnxai.data.sources import SOURCES
+    from rnnxai.data.tasks import TASKS
     from rnnxai.explain.methods import METHODS
     from rnnxai.models.zoo import MODELS
     from rnnxai.scoring.scores import SCORES
 
-    for registry in (SOURCES, METHODS, MODELS, SCORES):
+    for registry in (SOURCES, TASKS, METHODS, MODELS, SCORES):
         assert len(registry) > 0
         for name, summary in registry.items():
             example = re.sub(r"\{\w+\}", "1", name)
