@@ -192,9 +192,10 @@ def add(method, terms, held, books, domain="S", **options):
 
 
 def start(method, z, target):
-    """The score on the target and nothing elsewhere; its positive part for the alpha-beta family."""
+    """The score on the target and nothing elsewhere; its positive part for deep Taylor and alpha-beta."""
     relevance = np.zeros_like(z)
-    relevance[target] = max(z[target], 0) if alpha_and_beta(method) else z[target]
+    cut = alpha_and_beta(method) and method != "lrp-zplus"
+    relevance[target] = max(z[target], 0) if cut else z[target]
     return relevance
 
 

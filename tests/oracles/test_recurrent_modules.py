@@ -77,12 +77,14 @@ class Case(NamedTuple):
     bounds: tuple | None = None
 
 
-def make(kind, readout="last output", packed=False, initial=False, bounds=None, seed=0, scale=1.0, **options):
+def make(kind, readout="last output", packed=False, initial=False, bounds=None, seed=0, **options):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = Net(getattr(nn, kind)(INPUTS, HIDDEN, **options), readout).double().eval()
         for name, parameter in net.named_parameters():
-            nn.init.normal_(parameter, std=scale * (0.3 if "bias" in name else 0.7))
+            nn.init.normal_(parameter, std=0.3 if "bias" in name else 0.7)
+        if bounds:
+            nn.init.constant_(net.head.bias, 5)  # a positive score, or there is nothing to explain
         x = torch.randn(SAMPLES, STEPS, INPUTS, dtype=torch.float64)
         x = x.abs() if bounds and bounds[0] == 0 else x.clamp(*bounds) if bounds else x
         runs = net.module.num_layers * (1 + net.module.bidirectional)

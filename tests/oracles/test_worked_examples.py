@@ -179,7 +179,7 @@ EXAMPLES = {
     "lrp-w2": Example("lrp-w2", NET, X, [Q(243, 130) + Q(24, 130), Q(27, 130) + Q(96, 130)]),
     # No weights: by the inputs, as large as they are, (1, 2) / 3.
     "lrp-w2, 0/0": Example("lrp-w2", [([[0, 0]], [1]), "relu", ([[3]], [0])], [1, -2], [Q(3, 3), Q(6, 3)]),
-    # That is the rule of inputs that may be any number too; z+ above gives: (1, 2), then 1 (9, 1) / 10 and 2 (1, 4) / 5.
+    # That is the rule of inputs that may be any number, too. Unit 1: (9, 1) / 10.  Unit 2: 2 (1, 4) / 5.
     "dtd, real": Example("dtd", NET, X, [Q(9, 10) + Q(2, 5), Q(1, 10) + Q(8, 5)], bounds=REAL),
     # Halves everywhere.
     "lrp-flat": Example("lrp-flat", NET, X, [Q(3, 2), Q(3, 2)]),
