@@ -85,8 +85,8 @@ class Convolution(PartedLinear):
     def weigh(self, rows: Tensor, weight: Tensor, start: Tensor | None = None) -> Tensor:
         """Convolve rows (K, rows, channels, height, width), one fold after the other.
 
-        A loop over folds is about as fast as one convolution in K groups, faster in the layers that take
-        the most time, and each fold's result is bit for bit that of a single network.
+        One convolution in K groups is no faster than a loop over folds, in some layers it takes twice as
+        long. With channels last in memory a CPU needs a fifth less time.
         """
         left, right, top, bottom = self.margins
         around: tuple[int, int] | int = 0
@@ -94,8 +94,12 @@ class Convolution(PartedLinear):
             around = (top, left)
         else:  # the convolution itself pads both sides alike
             rows = pad(rows, (left, right, top, bottom))
-        maps = torch.stack([conv2d(x, w, padding=around) for x, w in zip(rows, weight, strict=True)])
-        return maps if start is None else maps + start
+        maps = [
+            conv2d(_channels_last(x), _channels_last(w), padding=around)
+            for x, w in zip(rows, weight, strict=True)
+        ]
+        stack = maps[0].unsqueeze(0) if len(maps) == 1 else torch.stack(maps)
+        return stack if start is None else stack + start
 
     def extra_repr(self) -> str:
         """Show the kernel and the padding too."""
@@ -106,3 +110,7 @@ def as_images(patches: Tensor, patch: tuple[int, ...]) -> Tensor:
     """Return patches (..., features) as images (..., 1, height, width)."""
     images: Tensor = patches.unflatten(-1, (1, *patch))
     return images
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

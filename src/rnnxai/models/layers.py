@@ -175,7 +175,7 @@ class PartedLinear(nn.Module):
     def _map(self, x: Tensor, weight: Tensor, start: Tensor | None) -> Tensor:
         middle, own = x.shape[1 : -self.axes], x.shape[-self.axes :]
         result = self.weigh(x.reshape(self.folds, -1, *own), weight, start)
-        return result.view(self.folds, *middle, *result.shape[2:])
+        return result.reshape(self.folds, *middle, *result.shape[2:])
 
     def extra_repr(self) -> str:
         """Show the sizes and the form of the bias."""

@@ -13,10 +13,6 @@ MODELS = Registry(
             "rnnxai.models.cells.deep:Deep",
             "pixels are encoded before they meet the recurrent state",
         ),
-        "r-lstm": Entry(
-            "rnnxai.models.cells.r_lstm:RLSTM",
-            "an LSTM with a ReLU candidate and no tanh after the cell",
-        ),
         "deep-v2": Entry(
             "rnnxai.models.cells.deep_v2:DeepV2",
             "deep with one more layer between pixels and state",
@@ -28,6 +24,10 @@ MODELS = Registry(
         "deep-sd": Entry(
             "rnnxai.models.cells.deep_sd:DeepSD",
             "deep with stationary dropout: one mask for all steps",
+        ),
+        "r-lstm": Entry(
+            "rnnxai.models.cells.r_lstm:RLSTM",
+            "an LSTM with a ReLU candidate and no tanh after the cell",
         ),
         "r-lstm-sd": Entry(
             "rnnxai.models.cells.r_lstm_sd:RLSTMSD",

@@ -49,9 +49,13 @@ def test_projecting_all_steps_at_once_changes_nothing(bias, torch_rng):
 def test_three_parts(torch_rng):
     layer = make_affine(inputs=(4, 2, 3))
     x, r, s = (torch.randn(3, 7, n, generator=torch_rng, dtype=torch.float64) for n in (4, 2, 3))
-    whole = layer(torch.cat([x, r, s], -1))
+    joined = torch.cat([x, r, s], -1)
+    whole = torch.stack([linear(joined[k], layer.weight[k], layer.offset()[k]) for k in range(3)])
     torch.testing.assert_close(layer(x, r, s), whole)
     torch.testing.assert_close(layer.complete(layer.project(x[:, None])[0], r, s), whole)
+    torch.testing.assert_close(layer(x, r), layer(x, r, torch.zeros_like(s)))
+    with pytest.raises(RuntimeError):
+        layer(joined)
 
 
 def test_initial_weights_are_a_normal_distribution_cut_off_at_two_sigma():
@@ -92,7 +96,7 @@ def test_the_negative_bias_is_negative_and_trainable(torch_rng):
     with torch.no_grad():
         layer.bias.uniform_(-20, 20, generator=torch_rng)
     assert (layer.offset() < 0).all()
-    layer(torch.zeros(3, 1, 6, dtype=torch.float64)).sum().backward()
+    layer(torch.zeros(3, 1, 4, dtype=torch.float64)).sum().backward()
     torch.testing.assert_close(layer.bias.grad, -layer.bias.detach().sigmoid())
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 import rnnxai
 from rnnxai.errors import Error
+from rnnxai.models.layers import Dropout
 from rnnxai.models.weights import load_network, save_network
 
 ABOUT = {"fold": 3, "trained_together": [0, 3], "test_accuracy": 0.5}
@@ -24,7 +25,7 @@ def stack(sizes):
         how = {
             "name": architecture,
             "image_size": (3, 8),
-            "steps": 4,
+            "steps": 1 if architecture in ("lenet", "mnist-cnn") else 4,
             "classes": 4,
             "dropout": 0.25,
             "bias_init": bias_init,
@@ -36,7 +37,7 @@ def stack(sizes):
     return build
 
 
-@pytest.mark.parametrize("bias_init", ["thesis", "none"])
+@pytest.mark.parametrize("bias_init", ["thesis", "none", "plain"])
 @pytest.mark.parametrize("architecture", list(rnnxai.MODELS))
 def test_each_network_of_a_stack_comes_back(stack, tmp_path, architecture, bias_init):
     model, how = stack(architecture, bias_init)
@@ -47,11 +48,22 @@ def test_each_network_of_a_stack_comes_back(stack, tmp_path, architecture, bias_
         loaded, about = load_network(tmp_path / "network.safetensors")
         assert about == ABOUT | {"fold": k}
         assert not loaded.training
-        assert (loaded.folds, loaded.steps, loaded.image_size) == (1, 4, (3, 8))
-        assert loaded.cell.dropout.p == 0.25
+        assert (loaded.folds, loaded.steps, loaded.image_size) == (1, how["steps"], (3, 8))
+        assert {module.p for module in loaded.modules() if isinstance(module, Dropout)} <= {0.25}
         for name, value in model.state_dict().items():
             assert loaded.state_dict()[name][0].equal(value[k])
         torch.testing.assert_close(loaded(images), right[k], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ["conv-deep", "lenet"])
+def test_pooling_comes_back(stack, tmp_path, architecture):
+    _, how = stack(architecture)
+    how["pooling"] = "max"
+    model = rnnxai.build_model(**how)
+    save_network(model, 0, tmp_path / "network.safetensors", how, ABOUT)
+    loaded, _ = load_network(tmp_path / "network.safetensors")
+    images = torch.rand(5, 1, 3, 8) * 2 - 1
+    torch.testing.assert_close(loaded(images), model.eval()(images))
 
 
 def test_equal_networks_give_equal_bytes(stack, tmp_path):
