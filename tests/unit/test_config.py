@@ -47,7 +47,7 @@ REFUSED = {
         ["shallow", "deap"],
         (
             "experiments.majority.architectures.1: 'deap' is not allowed: unknown architecture 'deap'. "
-            "Did you mean 'deep'? Known: shallow, deep, r-lstm"
+            "Did you mean 'deep'? Known: shallow, deep, deep-v2"
         ),
     ),
     "negative epochs": (
@@ -309,7 +309,7 @@ def test_the_study_of_the_thesis() -> None:
     study = Study(read_config(ROOT / "config.yaml"))
     columns = [case for case in study.cases if case.dataset in ("mnist", "fashion-mnist")]
     assert len(columns) == 2 * 2 * 3
-    assert len([case for case in study.cases if case.steps == 12]) == 2 * 3 * (1 + 7)
+    assert len([case for case in study.cases if case.steps == 12]) == 2 * 10 * (1 + 7)
     assert study.train_settings("mnist", "shallow", 7).learning_rate == 0.0001
     assert study.train_settings("fashion-mnist", "shallow", 7).learning_rate == 0.0002
     assert study.train_settings("mnist", "deep", 7).learning_rate == 0.0002
