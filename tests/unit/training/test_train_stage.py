@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
@@ -19,7 +20,16 @@ from rnnxai.training.settings import TrainSettings
 SETTINGS = {"epochs": 3, "batch_size": 500, "learning_rate": 0.002}
 
 
-def train(digits_file, folder, folds=(0, "quality"), code="some code", **changed):
+def train(
+    digits_file,
+    folder,
+    folds=(0, "quality"),
+    code="some code",
+    architecture="shallow",
+    steps=2,
+    sizes=None,
+    **changed,
+):
     """Train to the end, and return the content of all output files by name."""
     networks = {fold: folder / f"{fold}.safetensors" for fold in folds}
     metrics = {fold: folder / f"{fold}.jsonl" for fold in folds}
@@ -28,10 +38,11 @@ def train(digits_file, folder, folds=(0, "quality"), code="some code", **changed
         networks,
         metrics,
         folder / "checkpoint",
-        architecture="shallow",
-        steps=2,
+        architecture=architecture,
+        steps=steps,
         settings=TrainSettings(**(SETTINGS | changed)),
         code=code,
+        sizes=sizes,
     )
     return {path.name: path.read_bytes() for path in [*networks.values(), *metrics.values()]}
 
@@ -71,6 +82,27 @@ def test_networks_are_what_was_measured(straight, digits_file):
 
 def test_equal_jobs_write_equal_bytes(straight, digits_file, tmp_path):
     assert train(digits_file, tmp_path) == straight[1]
+
+
+@pytest.mark.parametrize("pooling, used", [(None, "average"), ("sum", "sum")])
+def test_what_the_settings_choose_is_kept_with_the_network(digits_file, tmp_path, pooling, used):
+    """What they leave to the architecture is kept too, so that it stays what it was."""
+    how = {"architecture": "mnist-cnn", "steps": 1, "sizes": {"channels1": 2, "channels2": 3, "hidden1": 8}}
+    train(digits_file, tmp_path, epochs=1, pooling=pooling, initial_scale=1.5, bias_init="plain", **how)
+    path = tmp_path / "0.safetensors"
+    with safe_open(path, framework="pt") as file:
+        build = json.loads(file.metadata()["rnnxai"])["build"]
+    chosen = {key: build[key] for key in ("pooling", "initial_scale", "bias_init", "dropout")}
+    assert chosen == {"pooling": used, "initial_scale": 1.5, "bias_init": "plain", "dropout": 0.2}
+    model, about = load_network(path)
+    assert model.cell.pooling == used
+    assert about["settings"]["pooling"] == pooling
+
+
+def test_pooling_of_what_does_not_pool_is_refused(digits_file, tmp_path):
+    with pytest.raises(Error, match="architecture 'shallow' does not pool"):
+        train(digits_file, tmp_path, pooling="sum")
+    assert not list(tmp_path.iterdir())
 
 
 KILLED = """
@@ -113,6 +145,7 @@ def test_killed_while_the_checkpoint_is_written(straight, digits_file, tmp_path,
         {"seed": 1},
         {"learning_rate": 0.001},
         {"dropout": 0.1},
+        {"initial_scale": 2.0},
         {"folds": (1, "quality")},
     ],
 )
