@@ -62,19 +62,22 @@ def by_captum(net, x, rule):
     return LRP(net).attribute(x.clone(), target=TARGETS).detach()
 
 
+class ConvNet(nn.Module):
+    """A small image network; captum's LRP has no rule for ``nn.Flatten``, so a function flattens."""
+
+    def __init__(self):
+        super().__init__()
+        self.lower = nn.Sequential(
+            nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 5, 2), nn.ReLU()
+        )
+        self.upper = nn.Sequential(nn.Linear(20, 12), nn.ReLU(), nn.Linear(12, 3))
+
+    def forward(self, x):
+        return self.upper(torch.flatten(self.lower(x), 1))
+
+
 def conv_net():
-    modules = [
-        nn.Conv2d(2, 6, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 5, 2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(20, 12),
-        nn.ReLU(),
-        nn.Linear(12, 3),
-    ]
-    return randomised(nn.Sequential(*modules))
+    return randomised(ConvNet())
 
 
 class Recurrent(nn.Module):
