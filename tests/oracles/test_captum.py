@@ -7,7 +7,7 @@ backpropagation are first powers; the maps here are their squares.
 import pytest
 import reference
 import torch
-from captum.attr import GuidedBackprop, Saliency
+from captum.attr import FeatureAblation, GuidedBackprop, InputXGradient, IntegratedGradients, Saliency
 from torch import nn
 
 import rnnxai
@@ -88,3 +88,25 @@ def test_same_map_as_captum(make_net, images, architecture, steps):
         net = Unrolled(model, architecture, detached_gates=gates == "constant")
         guided = GuidedBackprop(net).attribute(images.clone(), target=targets)
         assert_same(rnnxai.explain(model, images, targets, "gb", gates=gates), guided.detach() ** 2)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("architecture", ["shallow", "deep", "r-lstm"])
+def test_methods_that_start_from_the_darkest_image(make_net, images, architecture, steps):
+    """The low end of the pixels' range is the baseline, and what a blotted step shows."""
+    model = make_net(architecture, steps, "wide")
+    targets = torch.tensor([0, 1, 3])
+    net = Unrolled(model, architecture)
+    right = InputXGradient(net).attribute(images.clone(), target=targets).detach()
+    assert_same(rnnxai.explain(model, images, targets, "taylor"), right)
+
+    right = IntegratedGradients(net).attribute(
+        images.clone(), -1.0, targets, n_steps=32, method="gausslegendre"
+    )
+    assert_same(rnnxai.explain(model, images, targets, "integrated-gradients"), right)
+
+    width = images.shape[-1] // steps
+    blocks = torch.arange(steps).repeat_interleave(width).expand(1, *images.shape[1:])
+    right = FeatureAblation(net).attribute(images.clone(), -1.0, targets, feature_mask=blocks).detach()
+    found = rnnxai.explain(model, images, targets, "occlusion")
+    assert_same(found, right / (width * images.shape[2]))
