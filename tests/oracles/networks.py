@@ -4,42 +4,58 @@ import torch
 
 from rnnxai import build_model
 
-HEIGHT, WIDTH = 3, 12
+IMAGE_SIZE = (3, 12)
+DEEP = {"encoder": 6, "hidden": 7, "recurrent": 5, "decoder": 4}
+R_LSTM = {"encoder": 6, "cells": 5}
+MAPS = {"channels1": 3, "channels2": 3}
 SIZES = {
     "shallow": {"hidden": 7, "recurrent": 5},
-    "deep": {"encoder": 6, "hidden": 7, "recurrent": 5, "decoder": 4},
-    "r-lstm": {"encoder": 6, "cells": 5},
+    "deep": DEEP,
+    "deep-v2": {"first": 8, **DEEP},
+    "conv-deep": {**MAPS, **DEEP},
+    "conv-plus-deep": {**MAPS, **DEEP},
+    "deep-sd": DEEP,
+    "r-lstm": R_LSTM,
+    "r-lstm-sd": R_LSTM,
+    "conv-r-lstm-sd": {**MAPS, **R_LSTM},
+    "conv-plus-r-lstm-sd": {**MAPS, **R_LSTM},
+    "lenet": {**MAPS, "channels3": 4},
+    "mnist-cnn": {**MAPS, "hidden1": 6, "hidden2": 5},
 }
+# What has one size whatever `times` is.
+OTHERS = {"lenet": {"image_size": (12, 14), "kernel2": 3, "kernel3": 2}}
 
 
-def some_images(height=HEIGHT, width=WIDTH):
+def some_images(height=IMAGE_SIZE[0], width=IMAGE_SIZE[1]):
     """Three images, of whose pixels a quarter is at either bound."""
     rng = torch.Generator().manual_seed(5)
     return (4 * torch.rand(3, 1, height, width, generator=rng, dtype=torch.float64) - 2).clamp(-1, 1)
 
 
-def make_net(architecture, steps, kind="fresh", bias="thesis", times=1):
-    """Build a tiny float64 network, or a larger one, with weights of some kind.
+def make_net(architecture, steps, kind="fresh", bias="thesis", times=1, **more):
+    """Build a tiny float64 network, or a larger one, with weights of some kind; `more` goes to build_model.
 
-    Seeds are tried in order until each image has a class with a positive score, since there is nothing to
-    explain otherwise.
+    Seeds are tried in order until each image has a class with a positive score, and another one than the
+    other images have, since there is nothing to explain otherwise.
     """
-    images = some_images()
+    others = {"image_size": IMAGE_SIZE, **OTHERS.get(architecture, {}), **more}
+    images = some_images(*others["image_size"])
     for seed in range(1000):
         rng = torch.Generator().manual_seed(seed)
         model = build_model(
             architecture,
-            image_size=(HEIGHT, WIDTH),
             steps=steps,
             classes=4,
             bias_init=bias,
             generators=[rng],
+            **others,
             **{name: times * size for name, size in SIZES[architecture].items()},
         )
         model = model.double().eval()
         for layer in model.affine_layers().values():
             WEIGHTS[kind](layer, rng)
-        if (model(images).amax(1) > 0).all():
+        best = model(images).amax(1)
+        if (best > 0).all() and len(best.unique()) == len(images):
             return model
     raise AssertionError("no seed gives positive scores")
 

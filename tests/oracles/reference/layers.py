@@ -50,18 +50,25 @@ def convolution(name, kernel, bias, size, padding):
     return Layer(w.reshape(units, inputs), b, reads.reshape(units, inputs), name, "convolution"), out
 
 
-def pooling(name, channels, size, scale=2.0):
-    """Average windows of 2x2 pixels, fewer at the lower and right edges, and multiply by `scale`."""
+def windows(channels, size):
+    """List the places that each window of 2x2 pixels holds, fewer at the lower and right edges."""
     height, width = size
-    out = (-(-height // 2), -(-width // 2))
-    reads = np.zeros((channels, *out, channels, height, width), dtype=bool)
-    for channel in range(channels):
-        for y in range(height):
-            for x in range(width):
-                reads[channel, y // 2, x // 2, channel, y, x] = True
-    reads = reads.reshape(channels * out[0] * out[1], channels * height * width)
-    w = reads * scale / reads.sum(1, keepdims=True)
-    return Layer(w, np.zeros(len(w)), reads, name, "pooling"), out
+    places = np.arange(channels * height * width).reshape(channels, height, width)
+    return [
+        places[channel, y : y + 2, x : x + 2].reshape(-1)
+        for channel in range(channels)
+        for y in range(0, height, 2)
+        for x in range(0, width, 2)
+    ]
+
+
+def pooling(name, channels, size, variant):
+    """Write out a pooling by averages, by twice the average (as in the thesis) or by sums."""
+    height, width = size
+    w = np.zeros((channels * -(-height // 2) * -(-width // 2), channels * height * width))
+    for k, places in enumerate(windows(channels, size)):
+        w[k, places] = {"thesis": 2 / len(places), "average": 1 / len(places), "sum": 1}[variant]
+    return Layer(w, np.zeros(len(w)), w > 0, name, "pooling"), (-(-height // 2), -(-width // 2))
 
 
 def addition(name, units):

@@ -52,13 +52,13 @@ class Tape:
         a = np.where(z.value.real > 0, z.value, 0)
         return self.put(a, NON_NEGATIVE, "activation", (z,), slope=(z.value.real > 0) * 1.0, guided=True)
 
+    def leaky_relu(self, z, leak=0.01):
+        slope = np.where(z.value.real > 0, 1.0, leak)
+        return self.put(slope * z.value, SIGNED, "activation", (z,), slope=slope, guided=True)
+
     def sigmoid(self, z):
         s = 1 / (1 + np.exp(-z.value))
         return self.put(s, NON_NEGATIVE, "activation", (z,), slope=s * (1 - s), guided=False)
-
-    def tanh(self, z):
-        t = np.tanh(z.value)
-        return self.put(t, SIGNED, "activation", (z,), slope=1 - t**2, guided=False)
 
     def product(self, gate, signal):
         return self.put(gate.value * signal.value, signal.domain, "product", (gate, signal))

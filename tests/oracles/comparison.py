@@ -1,0 +1,107 @@
+"""The engine beside the reference: which methods, which networks, and how far they are apart."""
+
+from functools import cache
+
+import networks
+import numpy as np
+import reference
+
+import rnnxai
+
+ARCHITECTURES = list(reference.FORWARD)
+RECURRENT = [name for name in ARCHITECTURES if name not in ("lenet", "mnist-cnn")]
+STEPS = [1, 2, 4, 12]
+WEIGHTS = [("trained", "thesis"), ("one-sided", "none")]
+
+# Name in a report: method, options.
+RELEVANCE = {
+    "lrp-0": ("lrp-0", {}),
+    "lrp-eps": ("lrp-eps", {}),
+    "lrp-eps, 0.3": ("lrp-eps", {"epsilon": 0.3}),
+    "lrp-gamma": ("lrp-gamma", {}),
+    "lrp-gamma, 2": ("lrp-gamma", {"gamma": 2.0}),
+    "dtd": ("dtd", {}),
+    "lrp-zplus": ("lrp-zplus", {}),
+    "lrp-a1.2b0.2": ("lrp-a1.2b0.2", {}),
+    "lrp-a1.5b0.5": ("lrp-a1.5b0.5", {}),
+    "lrp-a2b1": ("lrp-a2b1", {}),
+    "lrp-w2": ("lrp-w2", {}),
+    "lrp-flat": ("lrp-flat", {}),
+    "lrp-eps-plus": ("lrp-eps-plus", {}),
+    "lrp-eps-plus-flat": ("lrp-eps-plus-flat", {}),
+    "lrp-eps-gamma-box": ("lrp-eps-gamma-box", {}),
+    "lrp-eps-a2b1": ("lrp-eps-a2b1", {}),
+    "lrp": (
+        "lrp",
+        {
+            "rules": {
+                "input": "lrp-w2",
+                "pooling": "lrp-flat",
+                "convolution": {"rule": "lrp-gamma", "gamma": 1.0},
+                "sum": {"rule": "lrp-eps", "epsilon": 0.05},
+                "out*": "lrp-0",
+                "dense": "lrp-a1.5b0.5",
+                "*": "lrp-zplus",
+            }
+        },
+    ),
+}
+GATES = ["all", "half", "prop", "abs"]
+GATED = [name for name in ARCHITECTURES if "lstm" in name]
+GRADIENTS = {
+    "sa": ("sa", {}, reference.sensitivity),
+    "gb": ("gb", {}, reference.guided),
+    "gb, gates followed": ("gb", {"gates": "follow"}, reference.guided),
+    "taylor": ("taylor", {}, reference.taylor),
+    "integrated-gradients": ("integrated-gradients", {"points": 5}, reference.integrated),
+    "occlusion": ("occlusion", {}, reference.occlusion),
+}
+
+
+@cache
+def case(architecture, steps, kind, bias, pooling=None):
+    """Return a network for the engine, the same for the reference, three images and their best classes."""
+    more = {} if pooling is None else {"pooling": pooling}
+    model = networks.make_net(architecture, steps, kind, bias, **more)
+    images = networks.some_images(*model.image_size)
+    return model, reference.Net(architecture, model, pooling), images, model(images).argmax(1)
+
+
+def reference_relevance(net, images, targets, method, **options):
+    """Explain a batch, one sample at a time; return maps (N, H, W) and the books of each."""
+    each = [
+        reference.relevance(net, image[0].numpy(), target, method, **options)
+        for image, target in zip(images, targets, strict=True)
+    ]
+    return np.stack([found for found, _ in each]), [books for _, books in each]
+
+
+def reference_gradient(net, images, targets, compute, **options):
+    """The same of a method made of gradients."""
+    return np.stack(
+        [
+            compute(net, image[0].numpy(), target, **options)
+            for image, target in zip(images, targets, strict=True)
+        ]
+    )
+
+
+def error(found, right):
+    """Largest difference relative to the largest value of each map (N, H, W)."""
+    axes = tuple(range(1, right.ndim))
+    return float((np.abs(found - right).max(axes) / np.abs(right).max(axes)).max())
+
+
+def errors_of(architecture, steps, kind, bias):
+    """Return the largest relative error of every method on one network, by name in a report."""
+    model, net, images, targets = case(architecture, steps, kind, bias)
+    errors = {}
+    for name, (method, options) in RELEVANCE.items():
+        right, _ = reference_relevance(net, images, targets.tolist(), method, **options)
+        found = rnnxai.explain(model, images, targets, method, **options)
+        errors[name] = error(found[:, 0].numpy(), right)
+    for name, (method, options, compute) in GRADIENTS.items():
+        right = reference_gradient(net, images, targets.tolist(), compute, **options)
+        found = rnnxai.explain(model, images, targets, method, **options)
+        errors[name] = error(found[:, 0].numpy(), right)
+    return errors
