@@ -1,26 +1,37 @@
-"""The public function."""
+"""The public functions."""
 
-from math import isfinite, nan
-from typing import Any, Literal, overload
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import inf, nan
+from typing import Any, Literal, TypeAlias, overload
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from rnnxai.errors import Error
-from rnnxai.explain.explainer import explain_batch
+from rnnxai.explain.explainer import Batch
+from rnnxai.explain.inputs import Inputs
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.recording import Bounds, Plan
-from rnnxai.explain.strategy import make_strategy
+from rnnxai.explain.parts import Bounds
+from rnnxai.explain.plan import Plan, Target
+from rnnxai.explain.signals import domain_of
+from rnnxai.explain.channels import Domain
+from rnnxai.explain.strategy import Strategy, make_strategy
+
+Classes: TypeAlias = Tensor | Sequence[int] | int | Literal["predicted"] | None
+Targets: TypeAlias = Classes | tuple[Classes, Classes]
 
 
 @overload
 def explain(
     model: nn.Module,
-    images: Tensor,
-    targets: Tensor,
+    inputs: Tensor,
+    targets: Targets = ...,
     method: str = ...,
     *,
     bounds: Bounds | None = ...,
+    forward_args: Sequence[Any] = ...,
     return_ledger: Literal[False] = ...,
     **options: Any,
 ) -> Tensor: ...
@@ -29,11 +40,12 @@ def explain(
 @overload
 def explain(
     model: nn.Module,
-    images: Tensor,
-    targets: Tensor,
+    inputs: Tensor,
+    targets: Targets = ...,
     method: str = ...,
     *,
     bounds: Bounds | None = ...,
+    forward_args: Sequence[Any] = ...,
     return_ledger: Literal[True],
     **options: Any,
 ) -> tuple[Tensor, Ledger]: ...
@@ -41,28 +53,35 @@ def explain(
 
 def explain(
     model: nn.Module,
-    images: Tensor,
-    targets: Tensor,
+    inputs: Tensor,
+    targets: Targets = None,
     method: str = "dtd",
     *,
     bounds: Bounds | None = None,
+    forward_args: Sequence[Any] = (),
     return_ledger: bool = False,
     **options: Any,
 ) -> Tensor | tuple[Tensor, Ledger]:
-    """Explain which pixels a model's decision rests on.
+    """Explain what in its inputs a model's decision rests on.
 
     Parameters
     ----------
     model : Module
-        It is explained in evaluation mode, and left as it was found.
-    images : Tensor (N, 1, H, W)
-        Inputs of the model, of its dtype and on its device.
-    targets : Tensor (N,)
-        Index of the class whose score is explained, for each sample.
+        Any model made of layers that are known here: the zoo's, linear and convolution layers, ``nn.RNN``,
+        ``nn.LSTM``, ``nn.GRU``, pooling, batch norm, ... It is explained in evaluation mode, and left as it
+        was found.
+    inputs : Tensor (N, ...) or PackedSequence
+        Inputs of the model, of its dtype and on its device. Whole numbers are tokens for an embedding.
+    targets : Tensor (N,), int, "predicted", None or a pair
+        Index of the class whose score is explained, one for each sample or one for all; ``"predicted"`` and
+        None stand for the highest score. A pair (a, b) explains the contrast, the score of a less that of b.
     method : str
         A name in ``rnnxai.METHODS``.
     bounds : tuple of float, optional
-        Range of the pixels. Models of the zoo carry their own, (-1, 1).
+        Range of the inputs: (-1, 1), say, or (0, inf) for inputs that are never negative and (-inf, inf) for
+        any. Models of the zoo carry their own. Deep Taylor decomposition and alpha-beta rules need it.
+    forward_args : sequence
+        Further arguments of the model, which are not explained (lengths, initial states, ...).
     return_ledger : bool
         Whether to return the books as well. Gradient methods keep none.
     **options
@@ -70,7 +89,8 @@ def explain(
 
     Returns
     -------
-    relevance : Tensor (N, 1, H, W)
+    relevance : Tensor (N, ...)
+        In the form of the inputs; (N, T) for tokens.
     ledger : Ledger
         Only if `return_ledger` is true.
 
@@ -87,58 +107,203 @@ def explain(
     strategy = make_strategy(method, options)
     if return_ledger and not strategy.conserves:
         raise Error(f"method {method!r} does not conserve relevance, so it keeps no ledger")
+    with _batch(model, inputs, targets, bounds, forward_args, ledgers=return_ledger) as batch:
+        explanation = batch.explain(strategy)
+    relevance = batch.inputs.like(explanation.relevance) if _is_packed(inputs) else explanation.relevance
+    return relevance if explanation.ledger is None else (relevance, explanation.ledger)
+
+
+def at_layers(
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Targets = None,
+    method: str = "dtd",
+    *,
+    layers: Sequence[str],
+    bounds: Bounds | None = None,
+    forward_args: Sequence[Any] = (),
+    **options: Any,
+) -> dict[str, Tensor]:
+    """Explain what in the outputs of some layers a model's decision rests on.
+
+    Parameters
+    ----------
+    model, inputs, targets, method, bounds, forward_args, **options
+        As for :func:`explain`.
+    layers : sequence of str
+        Names of submodules, as in ``model.named_modules()``.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Relevance (or the gradient) in the shape of each layer's output; of a layer that was used several
+        times all of it, stacked along axis 1.
+
+    Raises
+    ------
+    Error
+        If there is no such layer, or nothing of the decision goes through it in a form that can be told.
+    """
+    strategy = make_strategy(method, options)
+    with _batch(model, inputs, targets, bounds, forward_args) as batch, _observed(model, layers) as seen:
+        recording = batch.recording
+        for name in layers:
+            if not seen[name]:
+                seen[name] = recording.outputs(name.removeprefix("cell."))
+        outputs = [output for name in layers for output in seen[name] if output.requires_grad]
+        empty = [name for name in layers if not seen[name]]
+        if empty:
+            raise Error(
+                f"layer {empty[0]!r} was not used, or returns no tensor that depends on the input, so no "
+                "relevance is at its output"
+            )
+        start = batch.start(strategy) if strategy.rule is not None else sum(m * s for m, s in batch.sides)
+        arrived = recording.walk_back(strategy, start, also=outputs)[len(recording.leaves) :]
+    found = dict(zip(map(id, outputs), arrived, strict=True))
+    relevance = {}
+    for name in layers:
+        values = [found[id(output)] for output in seen[name] if id(output) in found]
+        if strategy.heatmap == "times input":
+            values = [v * o.detach() for v, o in zip(values, seen[name], strict=True)]
+        if strategy.heatmap == "squared":
+            values = [value.square() for value in values]
+        relevance[name] = values[0] if len(values) == 1 else torch.stack(values, 1)
+    return relevance
+
+
+@contextmanager
+def _observed(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, list[Tensor]]]:
+    """Collect what some submodules return while the block runs."""
+    modules = dict(model.named_modules())
+    unknown = [name for name in layers if name not in modules]
+    if unknown:
+        raise Error(f"there is no layer {unknown[0]!r}; the model has {', '.join(n for n in modules if n)}")
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def observe(name: str) -> Any:
+        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple) and not hasattr(output, "data") else output
+            first = first.data if isinstance(first, PackedSequence) else first
+            if isinstance(first, Tensor):
+                seen[name].append(first)
+
+        return hook
+
+    handles = [modules[name].register_forward_hook(observe(name)) for name in layers]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _batch(
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Targets,
+    bounds: Bounds | None,
+    forward_args: Sequence[Any],
+    *,
+    ledgers: bool = False,
+) -> Iterator[Batch]:
+    """Check what a user gave, and hold the model in evaluation mode."""
     bounds = bounds if bounds is not None else getattr(model, "bounds", None)
-    _check_images(images, model)
+    _check_inputs(inputs, model)
     if bounds is not None:
-        _check_bounds(images, bounds)
+        _check_bounds(inputs, bounds)
     training = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        targets = _checked_targets(targets, images)
-        plan = Plan(model, bounds)
-        _, explanations = explain_batch(plan, images, targets, {method: strategy}, ledgers=return_ledger)
+        given = Inputs(inputs, tuple(forward_args))
+        with torch.no_grad():
+            scores = given.run(model, given.data)
+        target = _target(targets, scores, len(given))
+        batch = Batch(Plan(model, bounds), given, target, ledgers=ledgers)
+        _check_same(batch.scores, scores)
+        yield batch
     finally:
         for module, mode in training.items():
             module.training = mode
-    explanation = explanations[method]
-    if explanation.ledger is not None:
-        return explanation.relevance, explanation.ledger
-    return explanation.relevance
 
 
-def _check_images(images: Tensor, model: nn.Module) -> None:
-    if not isinstance(images, Tensor) or images.dim() == 0 or len(images) == 0:
-        found = (
-            f"shape {tuple(images.shape)}" if isinstance(images, Tensor) else f"type {type(images).__name__}"
-        )
-        raise Error(f"images have {found}; a tensor (N, ...) with at least one image would be right")
-    weight = next(model.parameters(), images)
-    if not images.is_floating_point() or (images.dtype, images.device) != (weight.dtype, weight.device):
+def _is_packed(inputs: Any) -> bool:
+    return isinstance(inputs, PackedSequence)
+
+
+def _check_same(recorded: Tensor, scores: Tensor) -> None:
+    """Make sure that the recording followed the model and not something like it."""
+    gap = (recorded - scores).abs().max()
+    if not gap <= 1e-3 * scores.abs().max() + 1e-6:
         raise Error(
-            f"images are {images.dtype} on {images.device}; the model takes {weight.dtype} on {weight.device}"
+            f"the recorded forward pass gives scores that are {float(gap):g} away from the model's own, so an "
+            "explanation would be one of another function; does the model draw random numbers, or write in "
+            "place into what it reads again?"
         )
 
 
-def _check_bounds(images: Tensor, bounds: Bounds) -> None:
+def _check_inputs(inputs: Any, model: nn.Module) -> None:
+    data = inputs.data if _is_packed(inputs) else inputs
+    if not isinstance(data, Tensor) or data.dim() == 0 or len(data) == 0:
+        found = f"shape {tuple(data.shape)}" if isinstance(data, Tensor) else f"type {type(data).__name__}"
+        raise Error(f"images have {found}; a tensor (N, ...) with at least one image would be right")
+    weight = next(model.parameters(), data)
+    tokens = data.dtype in (torch.int64, torch.int32) and any(
+        isinstance(m, nn.Embedding) for m in model.modules()
+    )
+    if tokens and data.device == weight.device:
+        return
+    if not data.is_floating_point() or (data.dtype, data.device) != (weight.dtype, weight.device):
+        raise Error(
+            f"images are {data.dtype} on {data.device}; the model takes {weight.dtype} on {weight.device}"
+        )
+    if not data.detach().isfinite().all():
+        raise Error("images hold values that are not finite; only numbers can be explained")
+
+
+def _check_bounds(inputs: Any, bounds: Bounds) -> None:
+    data = inputs.data if _is_packed(inputs) else inputs
     try:
         low, high = (float(bound) for bound in bounds)
     except (TypeError, ValueError):
         low = high = nan
-    if not (isfinite(low) and isfinite(high) and low < high):
-        raise Error(f"bounds = {bounds} are not a range; two finite numbers, low and high, would be right")
-    least, most = (float(value) for value in torch.aminmax(images.detach()))
+    if not low < high or low == inf or high == -inf:
+        raise Error(
+            f"bounds = {bounds} are not a range; two numbers, low and high, would be right, of which high may be "
+            "infinite, or both"
+        )
+    if domain_of((low, high)) is not Domain.BOUNDED and (low, high) not in ((0, inf), (-inf, inf)):
+        raise Error(f"bounds = {bounds}: with an infinite end only (0, inf) and (-inf, inf) are known")
+    least, most = (float(value) for value in torch.aminmax(data.detach()))
     if not (low <= least and most <= high):
         raise Error(
             f"images range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input"
         )
 
 
-def _checked_targets(targets: Tensor, images: Tensor) -> Tensor:
-    targets = torch.as_tensor(targets, device=images.device)
-    whole = not (targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool)
-    if targets.shape != images.shape[:1] or not whole:
+def _target(targets: Targets, scores: Any, count: int) -> Target:
+    if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != count:
+        found = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
         raise Error(
-            f"targets have shape {tuple(targets.shape)} and type {targets.dtype}; "
-            f"one class index for each of the {len(images)} images would be right"
+            f"the model gives scores of {found} for {count} targets; one network and (N, classes) would be right"
         )
-    return targets.long()
+    if isinstance(targets, tuple) and len(targets) == 2:
+        return Target(_classes(targets[0], scores), _classes(targets[1], scores))
+    return Target(_classes(targets, scores))  # type: ignore[arg-type]
+
+
+def _classes(targets: Classes, scores: Tensor) -> Tensor:
+    if targets is None or (isinstance(targets, str) and targets == "predicted"):
+        return scores.argmax(1)
+    if isinstance(targets, str):
+        raise Error(f"targets = {targets!r} is unknown; 'predicted' or class indices would be right")
+    classes = torch.as_tensor(targets, device=scores.device)
+    whole = not (classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool)
+    if whole and classes.dim() == 0:
+        classes = classes.expand(len(scores))
+    if classes.shape != scores.shape[:1] or not whole:
+        raise Error(
+            f"targets have shape {tuple(classes.shape)} and type {classes.dtype}; "
+            f"one class index for each of the {len(scores)} images would be right"
+        )
+    return classes.long()

@@ -1,83 +1,112 @@
-"""What a recording knows of torch's functions.
+"""What a recording knows of torch's functions, beside the layers.
 
-A new function that only moves, joins, adds or scales values is one more entry in a table here.
+A new function that only moves, joins or activates values is one more entry in a table here.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.overrides import resolve_name
+
+from rnnxai.explain.channels import Domain
 
 Function = Callable[..., Any]
 
-# Operations that only move values about: relevance moves back with them, as a gradient would.
-MOVES: frozenset[Function] = frozenset(
-    {
-        torch.chunk,
-        torch.clone,
-        torch.flatten,
-        torch.movedim,
-        torch.narrow,
-        torch.permute,
-        torch.reshape,
-        torch.select,
-        torch.split,
-        torch.squeeze,
-        torch.swapaxes,
-        torch.t,
-        torch.transpose,
-        torch.unbind,
-        torch.unflatten,
-        torch.unsqueeze,
-        Tensor.chunk,
-        Tensor.clone,
-        Tensor.contiguous,
-        Tensor.expand,
-        Tensor.flatten,
-        Tensor.movedim,
-        Tensor.narrow,
-        Tensor.permute,
-        Tensor.reshape,
-        Tensor.select,
-        Tensor.split,
-        Tensor.squeeze,
-        Tensor.swapaxes,
-        Tensor.t,
-        Tensor.transpose,
-        Tensor.unbind,
-        Tensor.unflatten,
-        Tensor.unsqueeze,
-        Tensor.view,
-        Tensor.__getitem__,
-        *(vars(torch._C.TensorBase)[name].__get__ for name in ("T", "mT")),  # getters of properties
-    }
-)
-JOINS: frozenset[Function] = frozenset({torch.cat, torch.concat, torch.concatenate, torch.stack})
-SUMS: frozenset[Function] = frozenset({torch.add, Tensor.add, Tensor.__add__, Tensor.__radd__})
-PRODUCTS: frozenset[Function] = frozenset({torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__})
 
-_LAYER = "use the layer rnnxai.models.Affine, which a recording follows"
-_FACTOR = "use rnnxai.models.layers.gate for a controlling factor, or a ReLU for a signal"
+def _methods(*names: str) -> set[Function]:
+    """Return the functions of these names, of torch and of tensors, as far as there are."""
+    owners = (torch, Tensor)
+    return {getattr(owner, name) for owner in owners for name in names if hasattr(owner, name)}
+
+
+# Functions that only move values about, or pick some: relevance moves back with them, as a gradient would.
+MOVES: frozenset[Function] = frozenset(
+    _methods(
+        "amax", "amin", "atleast_1d", "atleast_2d", "atleast_3d", "chunk", "clone", "contiguous", "diagonal",
+        "expand", "expand_as", "flatten", "flip", "gather", "index_select", "max", "min", "moveaxis", "movedim",
+        "narrow", "permute", "repeat", "repeat_interleave", "reshape", "reshape_as", "roll", "rot90", "select",
+        "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "tile", "transpose",
+        "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as", "cpu", "cuda", "to", "type_as", "float",
+        "double", "broadcast_to", "take_along_dim", "masked_select", "tril", "triu", "__getitem__",
+    )
+    | {getattr(vars(torch._C.TensorBase)[name], "__get__") for name in ("T", "mT", "H", "mH")}
+    | {
+        F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool1d, F.adaptive_max_pool2d,
+        F.adaptive_max_pool3d, torch.max_pool1d, torch.max_pool2d, torch.max_pool3d, F.pixel_shuffle,
+        F.pixel_unshuffle, F.channel_shuffle, torch._VF._pack_padded_sequence,  # type: ignore[attr-defined]
+    }
+)  # fmt: skip
+CATS: frozenset[Function] = frozenset({torch.cat, torch.concat, torch.concatenate})
+JOINS: frozenset[Function] = CATS | {torch.stack, torch.hstack, torch.vstack, torch.dstack}
+SUMS: frozenset[Function] = frozenset(_methods("add", "__add__", "__radd__"))
+DIFFERENCES: frozenset[Function] = frozenset(_methods("sub", "subtract", "__sub__", "rsub", "__rsub__"))
+PRODUCTS: frozenset[Function] = frozenset(_methods("mul", "multiply", "__mul__", "__rmul__"))
+QUOTIENTS: frozenset[Function] = frozenset(_methods("div", "divide", "true_divide", "__truediv__"))
+NEGATIONS: frozenset[Function] = frozenset(_methods("neg", "negative", "__neg__"))
+DROPOUTS: frozenset[Function] = frozenset(
+    {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout}
+)
+
+
+class Activation(NamedTuple):
+    """An elementwise function of one signal.
+
+    Attributes
+    ----------
+    domain : Domain
+        Of its output.
+    derivative : callable or None
+        (x, y) to the derivative, where there is a faster way than autograd's.
+    is_gate : bool
+        Whether its output, between 0 and 1, may control other signals.
+    stops : bool
+        Whether guided backpropagation acts here.
+    """
+
+    domain: Domain
+    derivative: Callable[[Tensor, Tensor], Tensor] | None = None
+    is_gate: bool = False
+    stops: bool = False
+
+
+RELU = Activation(Domain.NON_NEGATIVE, lambda x, y: y > 0, stops=True)
+SIGMOID = Activation(Domain.NON_NEGATIVE, lambda x, y: y * (1 - y), is_gate=True)
+_TANH = Activation(Domain.SIGNED, lambda x, y: 1 - y * y)
+_SIGNED = Activation(Domain.SIGNED)
+ACTIVATIONS: Mapping[Function, Activation] = {
+    **dict.fromkeys([torch.relu, Tensor.relu, F.relu], RELU),
+    **dict.fromkeys([torch.sigmoid, Tensor.sigmoid, F.sigmoid, torch.special.expit], SIGMOID),
+    **dict.fromkeys([torch.tanh, Tensor.tanh, F.tanh], _TANH),
+    F.hardsigmoid: Activation(Domain.NON_NEGATIVE, is_gate=True),
+    F.relu6: Activation(Domain.NON_NEGATIVE),
+    F.softplus: Activation(Domain.NON_NEGATIVE),
+    **dict.fromkeys(
+        [
+            F.celu, torch.celu, F.elu, F.gelu, F.hardshrink, F.hardswish, F.hardtanh, F.leaky_relu, F.mish,
+            F.prelu, torch.prelu, F.rrelu, torch.rrelu, F.selu, torch.selu, F.silu, F.softshrink, F.softsign,
+            F.tanhshrink, Tensor.arctan, Tensor.asinh, torch.arctan, torch.asinh, torch.atan, torch.erf, Tensor.erf,
+        ],
+        _SIGNED,
+    ),
+}  # fmt: skip
+
 _INSTEAD: Mapping[str, str] = {
-    "addmm": _LAYER,
-    "baddbmm": _LAYER,
-    "bmm": _LAYER,
-    "expit": _FACTOR,
-    "linear": _LAYER,
-    "matmul": _LAYER,
-    "__matmul__": _LAYER,
-    "mm": _LAYER,
-    "sigmoid": _FACTOR,
-    "tanh": _FACTOR,
+    "abs": "use a ReLU",
+    "layer_norm": "its scale depends on the signal; batch norm in evaluation mode can be explained",
+    "softmax": "attention has no unique explanation; hand on the logits, or use a gate",
 }
-_KNOWN = "use what can be: affine layers, ReLU, gates, sums, products with a gate or a constant, reshaping"
+_KNOWN = (
+    "use what can be: linear and convolution layers, recurrent layers, elementwise activations, pooling, batch "
+    "norm, sums, products with a gate or a constant, reshaping"
+)
 
 
 def name_of(func: Function) -> str:
     """Return the name by which users know a function."""
-    return resolve_name(func) or str(func)
+    return resolve_name(func) or getattr(func, "__name__", str(func))
 
 
 def instead_of(func: Function) -> str:
@@ -85,10 +114,24 @@ def instead_of(func: Function) -> str:
     return _INSTEAD.get(name_of(func).rpartition(".")[2], _KNOWN)
 
 
-def writes_in_place(func: Function) -> bool:
-    """Tell whether a function overwrites its first argument: ``add_``, ``x[...] = y``."""
+def written_in_place(func: Function) -> Function | None:
+    """Return the function that computes what another writes into its first argument, ``add`` for ``add_``.
+
+    Raises
+    ------
+    LookupError
+        If a function writes in place and has no such counterpart: ``x[...] = y``.
+    """
     name = name_of(func).rpartition(".")[2]
-    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+    if name == "__setitem__":
+        raise LookupError
+    if not name.endswith("_") or name.endswith("__"):
+        return None
+    for owner in (Tensor, F):
+        if hasattr(owner, name.removesuffix("_")):
+            function: Function = getattr(owner, name.removesuffix("_"))
+            return function
+    raise LookupError
 
 
 def operands_of(func: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -107,25 +150,29 @@ def flat(value: Any) -> list[Any]:
     return [value]
 
 
-def any_nonzero(value: Any) -> bool:
-    """Tell whether a number or tensor holds anything but zeros."""
-    return isinstance(value, Tensor | int | float) and bool(torch.as_tensor(value).detach().any())
+def replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+    """Return nested tuples, lists and mappings with their items replaced."""
+    if isinstance(value, Mapping):
+        return {key: replaced(item, replace) for key, item in value.items()}
+    if isinstance(value, list):
+        return [replaced(item, replace) for item in value]
+    if isinstance(value, tuple):
+        items = [replaced(item, replace) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return replace(value)
 
 
-def any_negative(value: Any) -> bool:
-    """Tell whether a number or tensor holds anything below zero."""
-    return isinstance(value, Tensor | int | float) and bool((torch.as_tensor(value).detach() < 0).any())
-
-
-def depends_on(value: Tensor, leaf: Tensor) -> bool:
-    """Tell whether autograd can walk back from a value to a leaf."""
+def depends_on(value: Tensor, leaves: list[Tensor]) -> bool:
+    """Tell whether autograd can walk back from a value to one of some leaves."""
+    if any(value is leaf for leaf in leaves):
+        return True
     seen, ahead = set(), [value.grad_fn]
     while ahead:
         node = ahead.pop()
         if node is None or node in seen:
             continue
-        if getattr(node, "variable", None) is leaf:
+        if any(getattr(node, "variable", None) is leaf for leaf in leaves):
             return True
         seen.add(node)
         ahead.extend(following for following, _ in node.next_functions)
-    return value is leaf
+    return False

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 
 COLUMNS = ("incoming", "outgoing", "bias", "stabiliser", "dropped", "initial_state")
 LOST = ("bias", "stabiliser", "dropped", "initial_state")
@@ -32,15 +31,10 @@ class Ledger:
     inputs: NDArray[np.float64] = field(init=False)
     _rows: dict[tuple[str, int], dict[str, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
 
-    def book(self, layer: str, step: int, column: str, values: Tensor) -> None:
+    def book(self, layer: str, step: int, column: str, values: NDArray[np.float64]) -> None:
         """Add values (N,) of one step to a column of a layer."""
         row = self._rows.setdefault((layer, step), {name: np.zeros_like(self.start) for name in COLUMNS})
-        row[column] += values.detach().double().cpu().numpy()
-
-    def book_steps(self, layer: str, column: str, values: Tensor) -> None:
-        """Add values (T, N) of all steps to a column of a layer."""
-        for step, step_values in enumerate(values):
-            self.book(layer, step, column, step_values)
+        row[column] += values
 
     @cached_property
     def lost(self) -> NDArray[np.float64]:

@@ -1,11 +1,13 @@
-"""The operations of a recording that walk backward in their own way.
+"""The operations of a recording, and how each is walked back.
 
-Between two affine layers relevance divided by activation travels backward exactly like a gradient, so
-ordinary autograd carries it through time, through ReLUs, sums and products with a gate. Only the
-operations in this module differ. Each asks for the current strategy when it is walked, so one recorded
-forward pass serves any number of explanation methods.
+What travels backward along autograd's graph is relevance itself, or the gradient: each operation asks the
+current strategy which of the two it carries, so one recorded forward pass serves any number of methods.
+Autograd does the rest: it walks through time, adds up what comes from several readers, and takes relevance
+through views and joins, which move it as they would move a gradient.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,127 +15,225 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from rnnxai.explain.parts import Layer, Part, PartStep, divide, pack, unpack
+from rnnxai.errors import Error
+from rnnxai.explain.gates import divide_product
+from rnnxai.explain.parts import Layer, Part, PartStep, Projected, divide
 from rnnxai.explain.walk import Walk
 
 
-class AffineOperation(Function):
-    """An affine map of several parts, the first of which may have been projected before."""
+@dataclass(eq=False)
+class Place:
+    """Where in the books an operation stands.
+
+    Attributes
+    ----------
+    name : str
+        Layer.
+    step : int
+        Time step.
+    numbers : Tensor or None
+        Sample numbers of its output, if the books are kept.
+    """
+
+    name: str
+    step: int
+    numbers: Tensor | None = None
+
+
+@dataclass(eq=False)
+class Call:
+    """One use of a layer.
+
+    Attributes
+    ----------
+    layer : Layer
+    parts : sequence of Part or PartStep
+    place : Place
+    inputs : sequence of Tensor
+        What autograd connects, one tensor per part.
+    only_losses : bool
+        Whether the books show this layer only where something is lost, as with sums of signals.
+    """
+
+    layer: Layer
+    parts: Sequence[Part | PartStep]
+    place: Place
+    inputs: Sequence[Tensor] = field(repr=False)
+    only_losses: bool = False
+
+
+class Apply(Function):
+    """A layer: an affine map of several parts, the first of which may have been projected before."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        walk: Walk,
-        layer: Layer,
-        parts: tuple[Part | PartStep, ...],
-        z: Tensor,
-        step: int | None,
-        *inputs: Tensor,
-    ) -> Tensor:
-        """Return z; `inputs` are what autograd connects, one tensor per part."""
+    def forward(ctx: Any, walk: Walk, call: Call, z: Tensor, *inputs: Tensor) -> Tensor:
+        """Return z."""
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(z)
-        ctx.walk, ctx.layer, ctx.parts, ctx.step = walk, layer, parts, step
-        ctx.widths = [x.shape[-1] for x in inputs]
+        ctx.walk, ctx.layer, ctx.parts = walk, call.layer, call.parts
+        ctx.place, ctx.only_losses = call.place, call.only_losses
         return z.view_as(z)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, cotangent: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, arrived: Tensor | None) -> tuple[Any, ...]:
         """Hand down the gradient, or relevance by the current rule."""
-        nothing = (None,) * 5
-        if cotangent is None:
-            return nothing + (None,) * len(ctx.parts)
-        walk, layer, parts = ctx.walk, ctx.layer, ctx.parts
+        walk, layer, parts, place = ctx.walk, ctx.layer, ctx.parts, ctx.place
+        nothing = (None,) * 3
+        if arrived is None:
+            return nothing + (None,) * len(parts)
         rule = walk.strategy.rule
         if rule is None:
-            none = cotangent.new_zeros(cotangent.shape[:-1])
-            return nothing + tuple(
-                pack([cotangent], none, width) if isinstance(part, PartStep) else part.gradient(cotangent)
-                for part, width in zip(parts, ctx.widths, strict=True)
-            )
+            return nothing + tuple(part.gradient(arrived) for part in parts)
         (z,) = ctx.saved_tensors
-        relevance = z * cotangent
         channels = layer.channels(rule)
-        quotients, spread, dropped = divide(channels, parts, relevance)
-        pulled = [
-            pack(quotients, spread, width)
-            if isinstance(part, PartStep)
-            else part.pull(channels, quotients, spread)
-            for part, width in zip(parts, ctx.widths, strict=True)
-        ]
-        walk.book(layer, ctx.step, "incoming", relevance.sum(-1))
-        walk.book(layer, ctx.step, "dropped", dropped)
-        for part, message in zip(parts, pulled, strict=True):
-            if isinstance(part, Part):
-                column = "initial_state" if part.constant else "outgoing"
-                walk.book(layer, ctx.step, column, part.relevance(message).sum(-1))
-        return nothing + tuple(pulled)
+        quotients, spread, kept = divide(layer, channels, parts, z, arrived)
+        sent = tuple(part.pull(channels, quotients, spread) for part in parts)
+        if walk.ledger is not None and not (
+            ctx.only_losses and not any(amount.any() for amount in kept.values())
+        ):
+            walk.book(place.name, place.step, "incoming", arrived, place.numbers)
+            for column, amount in kept.items():
+                walk.book(place.name, place.step, column, amount, place.numbers)
+            for part, message in zip(parts, sent, strict=True):
+                if isinstance(part, Part):
+                    column = "initial_state" if part.constant else "outgoing"
+                    walk.book(place.name, place.step, column, message, part.numbers)
+        return nothing + sent
 
 
 class Projection(Function):
     """One part of a layer at all time steps.
 
-    Its output is a stand-in with no values of its own (the affine operation has them). What matters is
-    what comes back along it: the quotients of all steps, which are pulled through the weights at once.
+    Its output carries no values; the layer's own calls have them. What matters is what waits for it when
+    it is walked back: the quotients of all steps, which are pulled through the weights at once.
     """
 
     @staticmethod
-    def forward(ctx: Any, walk: Walk, part: Part, width: int, x: Tensor) -> Tensor:
-        """Return the (K, T, N, width) stand-in."""
-        ctx.set_materialize_grads(False)
-        ctx.walk, ctx.part = walk, part
-        return x.new_zeros(()).expand(*x.shape[:-1], width)
+    def forward(ctx: Any, walk: Walk, projected: Projected, x: Tensor) -> Tensor:
+        """Return a link for each step, which ties its call to this one."""
+        ctx.walk, ctx.projected = walk, projected
+        return x.new_zeros(len(projected.rows))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, packed: Tensor | None) -> tuple[Any, ...]:
-        """Pull the packed quotients of all steps down."""
-        if packed is None:
-            return (None,) * 4
-        part, rule = ctx.part, ctx.walk.strategy.rule
+    def backward(ctx: Any, _: Tensor) -> tuple[Any, ...]:
+        """Pull what waits down."""
+        walk, projected = ctx.walk, ctx.projected
+        part, rule = projected.part, walk.strategy.rule
+        waiting = projected.collect()
         if rule is None:
-            (cotangent,), _ = unpack(packed, part.layer.units, 1)
-            return None, None, None, part.gradient(cotangent)
-        channels = part.layer.channels(rule)
-        quotients, spread = unpack(packed, part.layer.units, len(channels))
-        pulled = part.pull(channels, quotients, spread)
-        ctx.walk.book(part.layer, None, "outgoing", part.relevance(pulled).sum(-1))
-        return None, None, None, pulled
+            return None, None, part.gradient(waiting[0])
+        *quotients, spread = waiting
+        sent = part.pull(part.layer.channels(rule), quotients, spread)
+        if walk.ledger is not None and part.numbers is not None:
+            for step, rows in enumerate(projected.rows, start=projected.at):
+                walk.book(part.layer.name, step, "outgoing", sent[rows], part.numbers[rows])
+        return None, None, sent
 
 
-class ReLU(Function):
-    """A ReLU that guided backpropagation can ask to stop negative values."""
-
-    @staticmethod
-    def forward(ctx: Any, walk: Walk, z: Tensor) -> Tensor:
-        """Return max(z, 0)."""
-        a = torch.relu(z)
-        ctx.walk = walk
-        ctx.save_for_backward(a)
-        return a
+class Pass(Function):
+    """An activation, or a product with a constant: relevance passes as it is."""
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        """Pass what arrives at active units."""
-        (a,) = ctx.saved_tensors
-        if ctx.walk.strategy.guided:
-            cotangent = cotangent.clamp(min=0)
-        return None, cotangent * (a > 0)
-
-
-class Gate(Function):
-    """The output of a gate, which most methods take as a constant."""
-
-    @staticmethod
-    def forward(ctx: Any, walk: Walk, value: Tensor) -> Tensor:
-        """Return the value."""
-        ctx.walk = walk
-        return value.view_as(value)
+    def forward(
+        ctx: Any, walk: Walk, y: Tensor, gradient: Callable[[Tensor], Tensor], stops: bool, x: Tensor
+    ) -> Tensor:
+        """Return y, the function's value at x; `stops` tells guided backpropagation where to act."""
+        ctx.walk, ctx.gradient, ctx.stops, ctx.shape = walk, gradient, stops, x.shape
+        return y.view_as(y)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        """Pass the gradient, or nothing at all, which spares autograd the way beyond."""
-        return None, cotangent if ctx.walk.strategy.gates == "follow" else None
+    def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
+        """Pass relevance, or the gradient times the derivative."""
+        strategy = ctx.walk.strategy
+        if strategy.rule is None:
+            if strategy.guided and ctx.stops:
+                arrived = arrived.clamp(min=0)
+            arrived = ctx.gradient(arrived)
+        return None, None, None, None, arrived.sum_to_size(ctx.shape)
+
+
+class Product(Function):
+    """A product of a gate and a signal, or of a gate and a constant that stands for a signal."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, walk: Walk, place: Place, two_gates: bool, y: Tensor, gate: Tensor, signal: Tensor
+    ) -> Tensor:
+        """Return y = gate * signal."""
+        ctx.save_for_backward(gate, signal)
+        ctx.walk, ctx.place, ctx.two_gates = walk, place, two_gates
+        return y.view_as(y)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
+        """Divide relevance by the gate rule, or follow the product rule of derivatives."""
+        walk, place = ctx.walk, ctx.place
+        gate, signal = ctx.saved_tensors
+        strategy = walk.strategy
+        of_gate: Tensor | None
+        if strategy.rule is None:
+            of_signal = arrived * gate
+            # Both factors are the same tensor's business in a square, so a gate counts as one there too.
+            of_gate = arrived * signal if strategy.gates == "follow" else None
+        else:
+            if ctx.two_gates and strategy.gates == "all" and arrived.any():
+                raise Error(
+                    f"{place.name} multiplies two gates and hands the product on as a signal; the gate rule "
+                    "'all' cannot say which is the signal, but 'half', 'prop' and 'abs' can divide it"
+                )
+            of_gate, of_signal = divide_product(strategy, gate, signal, arrived)
+            if not ctx.needs_input_grad[5]:  # a constant, such as an initial state
+                walk.book(place.name, place.step, "incoming", of_signal, place.numbers)
+                walk.book(place.name, place.step, "initial_state", of_signal, place.numbers)
+        down = None if of_gate is None else of_gate.sum_to_size(gate.shape)
+        return None, None, None, None, down, of_signal.sum_to_size(signal.shape)
+
+
+class Source(Function):
+    """A constant that is joined to signals, such as an initial state. What reaches it is booked."""
+
+    @staticmethod
+    def forward(ctx: Any, walk: Walk, place: Place, constant: Tensor, anchor: Tensor) -> Tensor:
+        """Return the constant; `anchor` makes autograd come by."""
+        ctx.walk, ctx.place = walk, place
+        return constant.view_as(constant)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
+        """Book relevance; there is nowhere to go from here."""
+        walk, place = ctx.walk, ctx.place
+        if walk.strategy.rule is not None:
+            walk.book(place.name, place.step, "incoming", arrived, place.numbers)
+            walk.book(place.name, place.step, "initial_state", arrived, place.numbers)
+        return None, None, None, None
+
+
+class Padding(Function):
+    """A move that puts cells of its own beside the signal's. What reaches those is dropped."""
+
+    @staticmethod
+    def forward(ctx: Any, walk: Walk, place: Place, move: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Return the padded signal."""
+        ctx.walk, ctx.place, ctx.move = walk, place, move
+        ctx.like = x.new_zeros(()).expand(x.shape)
+        return move(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
+        """Move back, and book what stands on padding."""
+        walk, place = ctx.walk, ctx.place
+        with torch.enable_grad():
+            x = torch.zeros_like(ctx.like, requires_grad=True)
+            (back,) = torch.autograd.grad(ctx.move(x), x, arrived)
+        if walk.strategy.rule is not None and walk.ledger is not None:
+            stray = arrived * (ctx.move(torch.ones_like(ctx.like)) == 0)
+            if stray.any():
+                walk.book(place.name, place.step, "incoming", stray, place.numbers)
+                walk.book(place.name, place.step, "dropped", stray, place.numbers)
+        return None, None, None, back

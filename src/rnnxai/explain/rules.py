@@ -6,14 +6,72 @@ relevance of a layer that reads inputs of the given domains? To add one, write a
 :mod:`rnnxai.explain.methods`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from rnnxai.errors import Error
-from rnnxai.explain.channels import Channel, Domain, Input, Term
+from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Reader, Signs, Term
 
 # x w - low w+ - high w- regrouped into two products of equal sign: no cancellation in the denominator,
 # and every message is non-negative to the last bit.
-Z_BOUNDED = (Term(Input.ABOVE_LOW, 1, 0), Term(Input.BELOW_HIGH, 0, 1))
+Z_BOUNDED = (Term(Input.ABOVE_LOW, Signs(1, 0)), Term(Input.BELOW_HIGH, Signs(0, 1)))
+W_SQUARE = (Term(Input.ONE, Power.SQUARE),)
+PLAIN = (Term(Input.VALUE, AS_IS),)
+
+
+@dataclass(frozen=True)
+class Epsilon:
+    r"""LRP-epsilon, and LRP-0 with epsilon = 0.
+
+    .. math::
+
+        R_j = \sum_k \frac{x_j w_{jk}}{z_k + \epsilon \operatorname{sign}(z_k)} R_k , \quad
+        \operatorname{sign}(0) = 1 .
+
+    The bias keeps :math:`b_k R_k / (z_k + \dots)` and the stabiliser its own share; both are booked. It is
+    defined for inputs of every kind.
+    """
+
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.epsilon >= 0 and isfinite(self.epsilon)):
+            raise Error(f"epsilon = {self.epsilon} is no stabiliser; a number from 0 would be right")
+
+    def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
+        """Return the one channel."""
+        return (Channel(1, everywhere(PLAIN), bias=AS_IS, stabiliser=self.epsilon),)
+
+
+@dataclass(frozen=True)
+class Gamma:
+    r"""LRP-gamma, generalised to inputs and outputs of either sign.
+
+    For a unit with :math:`z_k \ge 0`, what speaks for it counts :math:`1 + \gamma` fold,
+
+    .. math::
+
+        R_j = \sum_k \frac{x^+_j (w_{jk} + \gamma w^+_{jk}) + x^-_j (w_{jk} + \gamma w^-_{jk})}
+              {\sum_i \dots + b_k + \gamma b^+_k} R_k ,
+
+    and for :math:`z_k < 0` likewise with :math:`w^+` and :math:`w^-` (and :math:`b^+` and :math:`b^-`)
+    exchanged, so numerator and denominator always agree in sign.
+    """
+
+    gamma: float
+
+    def __post_init__(self) -> None:
+        if not (self.gamma >= 0 and isfinite(self.gamma)):
+            raise Error(f"gamma = {self.gamma} is no weight; a number from 0 would be right")
+
+    def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
+        """Return a channel for positive units and one for negative units."""
+        more, less = Signs(1 + self.gamma, 1), Signs(1, 1 + self.gamma)
+        return (
+            Channel(1, _signed(more, less), bias=more, units="positive"),
+            Channel(1, _signed(less, more), bias=less, units="negative"),
+        )
 
 
 @dataclass(frozen=True)
@@ -27,16 +85,17 @@ class AlphaBeta:
         R_j = \sum_k \Bigl( \alpha \frac{x_j w^+_{jk}}{\sum_i x_i w^+_{ik}}
               - \beta \frac{x_j w^-_{jk}}{\sum_i x_i w^-_{ik}} \Bigr) R_k .
 
-    Bounded inputs (pixels) take the z^B rule whatever alpha and beta are,
+    The model's input takes the rule of its domain whatever alpha and beta are: in a bounded range
+    :math:`[l, h]` (pixels) the z^B rule,
 
     .. math::
 
         R_i = \sum_k \frac{x_i w_{ik} - l w^+_{ik} - h w^-_{ik}}
                           {\sum_{i'} x_{i'} w_{i'k} - l w^+_{i'k} - h w^-_{i'k}} R_k ,
 
-    and a layer that reads both kinds shares one denominator (thesis eq. 3.5, 3.6; for beta > 0 as in
-    the thesis' code), in which the term of a hidden activation is
-    :math:`x_j (\alpha w^+_{jk} - \beta w^-_{jk})`.
+    and where it may be any real number the w^2 rule. A layer that reads both input and hidden activations
+    shares one denominator (thesis eq. 3.5, 3.6; for beta > 0 as in the thesis' code), in which the term of
+    a hidden activation is :math:`x_j (\alpha w^+_{jk} - \beta w^-_{jk})`.
 
     Biases are in no denominator and receive nothing. Where a denominator is empty, what it owes is spread
     evenly over pixels, as :math:`h - l` each, and over hidden activations in proportion to :math:`x_j`: the
@@ -54,16 +113,75 @@ class AlphaBeta:
                 "alpha - beta must be 1 and beta at least 0"
             )
 
-    def channels(self, domains: frozenset[Domain], layer: str) -> tuple[Channel, ...]:
+    def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
         """Return the channels for a layer that reads inputs of these domains."""
+        if Domain.UNKNOWN in domains:
+            raise Error(
+                f"layer {reader.name!r} reads the model's input, and the alpha-beta rule has to know its "
+                "range: bounds=(low, high), (0, inf) if it is never negative, (-inf, inf) if it may be anything"
+            )
         if Domain.SIGNED in domains:
             raise Error(
-                f"layer {layer!r} reads inputs of either sign, but the alpha-beta rule needs them "
-                "non-negative (after a ReLU) or bounded (pixels with known bounds)"
+                f"layer {reader.name!r} reads inputs of either sign, but the alpha-beta rule needs them "
+                "non-negative (after a ReLU) or bounded (pixels with known bounds); lrp-eps and lrp-gamma "
+                "take either sign"
             )
-        if Domain.BOUNDED in domains:
-            hidden = (Term(Input.VALUE, self.alpha, -self.beta),)
-            return (Channel(1, {Domain.BOUNDED: Z_BOUNDED, Domain.NON_NEGATIVE: hidden}),)
-        excite = Channel(self.alpha, {Domain.NON_NEGATIVE: (Term(Input.VALUE, 1, 0),)})
-        inhibit = Channel(-self.beta, {Domain.NON_NEGATIVE: (Term(Input.VALUE, 0, 1),)})
+        if domains & {Domain.BOUNDED, Domain.REAL}:
+            hidden = (Term(Input.VALUE, Signs(self.alpha, -self.beta)),)
+            return (Channel(1, _by_domain(hidden)),)
+        excite = Channel(self.alpha, {Domain.NON_NEGATIVE: (Term(Input.VALUE, Signs(1, 0)),)})
+        inhibit = Channel(-self.beta, {Domain.NON_NEGATIVE: (Term(Input.VALUE, Signs(0, 1)),)})
         return (excite, inhibit) if self.beta else (excite,)
+
+
+@dataclass(frozen=True)
+class WSquare:
+    r"""The w^2 rule, :math:`R_j = \sum_k w_{jk}^2 / \sum_i w_{ik}^2 \; R_k`, for inputs of every kind.
+
+    It ignores the values of the inputs, so inactive units receive relevance too.
+    """
+
+    def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
+        """Return the one channel."""
+        return (Channel(1, everywhere(W_SQUARE)),)
+
+
+@dataclass(frozen=True)
+class Flat:
+    r"""The flat rule: a unit's relevance is divided evenly among the inputs it reads (padding is none)."""
+
+    def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
+        """Return the one channel."""
+        return (Channel(1, everywhere((Term(Input.ONE, Power.ONE),))),)
+
+
+@dataclass(frozen=True)
+class ZBounded:
+    """The z^B rule by itself, for composites; see :class:`AlphaBeta` for its equation."""
+
+    def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
+        """Return the one channel."""
+        if domains != {Domain.BOUNDED}:
+            raise Error(
+                f"layer {reader.name!r} reads {_in_words(domains)}, but the z^B rule is for an input with known "
+                "bounds alone; give bounds=(low, high), and this rule to the layers that read the input"
+            )
+        return (Channel(1, {Domain.BOUNDED: Z_BOUNDED}),)
+
+
+def everywhere(terms: tuple[Term, ...]) -> Mapping[Domain, tuple[Term, ...]]:
+    """Return the same terms for every domain."""
+    return dict.fromkeys(Domain, terms)
+
+
+def _signed(of_positive: Signs, of_negative: Signs) -> Mapping[Domain, tuple[Term, ...]]:
+    both = (Term(Input.POSITIVE, of_positive), Term(Input.NEGATIVE, of_negative))
+    return {**everywhere(both), Domain.NON_NEGATIVE: (Term(Input.VALUE, of_positive),)}
+
+
+def _by_domain(hidden: tuple[Term, ...]) -> Mapping[Domain, tuple[Term, ...]]:
+    return {Domain.BOUNDED: Z_BOUNDED, Domain.REAL: W_SQUARE, Domain.NON_NEGATIVE: hidden}
+
+
+def _in_words(domains: frozenset[Domain]) -> str:
+    return " and ".join(sorted(f"{domain.value} values" for domain in domains))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.parts import Layer
+from rnnxai.explain.samples import per_sample
 from rnnxai.explain.strategy import Strategy
 
 
@@ -20,11 +20,13 @@ class Walk:
     strategy: Strategy = field(default_factory=Strategy)
     ledger: Ledger | None = None
 
-    def book(self, layer: Layer, step: int | None, column: str, values: Tensor) -> None:
-        """Book values (1, N) of one step, or (1, T, N) of all steps if `step` is None."""
-        if self.ledger is None:
+    def book(self, layer: str, step: int | None, column: str, values: Tensor, numbers: Tensor | None) -> None:
+        """Book values, of which `numbers` says whose they are; a step of None means that axis 1 is time."""
+        if self.ledger is None or numbers is None:
             return
-        if values.dim() == 3:
-            self.ledger.book_steps(layer.name, column, values[0])
-        else:
-            self.ledger.book(layer.name, step or 0, column, values[0])
+        if step is None:
+            for t, (one, theirs) in enumerate(zip(values.unbind(1), numbers.unbind(1), strict=True)):
+                self.book(layer, t, column, one, theirs)
+            return
+        booked = per_sample(values, numbers, len(self.ledger.start))
+        self.ledger.book(layer, step, column, booked.cpu().numpy())

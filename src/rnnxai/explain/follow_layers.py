@@ -1,0 +1,406 @@
+"""How plain layers are followed: linear, convolution, pooling, batch norm, embedding, padding."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnnxai.explain.channels import Domain, Kind
+from rnnxai.explain.follow_elementwise import ELEMENTWISE
+from rnnxai.explain.functions import name_of
+from rnnxai.explain.maps import Dense, Map, Window, convolution
+from rnnxai.explain.operations import Padding
+from rnnxai.explain.parts import Layer, Part
+from rnnxai.explain.recorder import Recorder
+from rnnxai.explain.samples import number
+from rnnxai.explain.signals import Signal
+
+DENSE = Dense()
+
+
+def linear(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,  # noqa: A002
+) -> Tensor:
+    """Follow x W^T + b."""
+    return _affine(recorder, func, "dense", DENSE, input, weight, bias, (-1, 1), (input, weight, bias))
+
+
+def matmul(recorder: Recorder, func: Callable[..., Any], input: Tensor, other: Tensor) -> Tensor:  # noqa: A002
+    """Follow x W with a constant matrix W."""
+    if recorder.is_signal(other, name_of(func)) or (input in recorder.signals and other.dim() != 2):
+        return _two_signals(recorder, func, input, other)
+    return _affine(
+        recorder, func, "dense", DENSE, input, other, None, (-1, 1), (input, other), transposed=True
+    )
+
+
+def addmm(
+    recorder: Recorder, func: Callable[..., Any], input: Tensor, mat1: Tensor, mat2: Tensor, **kw: Any
+) -> Tensor:  # noqa: A002
+    """Follow b + x W with constant b and W."""
+    if kw or recorder.is_signal(input, name_of(func)) or recorder.is_signal(mat2, name_of(func)):
+        return _two_signals(recorder, func, input, mat1, mat2, **kw)
+    return _affine(
+        recorder, func, "dense", DENSE, mat1, mat2, input, (-1, 1), (input, mat1, mat2), transposed=True
+    )
+
+
+def convolve(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,  # noqa: A002
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | str | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Follow a convolution."""
+    map_ = convolution(weight.shape[2:], stride, padding, dilation, groups)
+    arguments = (input, weight, bias, stride, padding, dilation, groups)
+    channels = 1 - weight.dim()
+    # The channels of a group are read together, so only without groups can parts be told apart.
+    axes = (channels, 1) if groups == 1 else None
+    return _affine(recorder, func, "convolution", map_, input, weight, bias, axes, arguments)
+
+
+def _affine(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    kind: Kind,
+    map_: Map,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    axes: tuple[int, int] | None,
+    arguments: tuple[Any, ...],
+    *,
+    transposed: bool = False,
+) -> Tensor:
+    """Follow an affine map.
+
+    `axes` are the axis of x along which parts may be joined, and the weight's axis that reads them;
+    `arguments` are those of `func`.
+    """
+    name = recorder.plan.name_of_tensor(weight)
+    reader = name_of(func) if name is None else f"layer {name!r}"
+    if recorder.is_signal(weight, reader) or recorder.is_signal(bias, reader):
+        return _two_signals(recorder, func, *arguments)
+    if not recorder.is_signal(x, reader):
+        result: Tensor = func(*arguments)
+        return result
+    inputs = [x] if axes is None else recorder.inputs_of(x, axes[0])
+    widths = tuple(part.shape[axes[0]] for part in inputs) if axes else ()
+
+    def make() -> Layer:
+        matrix = weight.detach().mT if transposed else weight.detach()
+        weights = matrix.split(widths, axes[1]) if axes else (matrix,)
+        offset = None if bias is None else bias.detach().view(-1, *[1] * (matrix.dim() - 2))
+        return Layer(name or name_of(func), kind, map_, [w.contiguous() for w in weights], offset)
+
+    layer = make() if name is None else recorder.layer((id(weight), map_, widths, transposed), make)
+    with torch.no_grad():
+        z = func(*arguments)
+    parts = [recorder.part(layer, index, part) for index, part in enumerate(inputs)]
+    return recorder.apply(layer, parts, inputs, z)
+
+
+def _two_signals(recorder: Recorder, func: Callable[..., Any], *arguments: Any, **kwargs: Any) -> Tensor:
+    recorder.hinder(
+        f"{name_of(func)} multiplies two signals, or a signal with a stack of matrices, and has no unique "
+        "explanation; a layer's weights have to be one constant matrix"
+    )
+    result: Tensor = func(*arguments, **kwargs)
+    return result
+
+
+def average_pool(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,  # noqa: A002
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Follow average pooling, or sum pooling (a divisor of 1)."""
+    arguments: list[Any] = [kernel_size, stride, padding, ceil_mode, count_include_pad]
+    axes = _axes_of(func)
+    if axes > 1:
+        arguments.append(divisor_override)
+    if not recorder.is_signal(input, name_of(func)):
+        result: Tensor = func(input, *arguments)
+        return result
+
+    def average(x: Tensor) -> Tensor:
+        pooled: Tensor = func(x, *arguments)
+        return pooled
+
+    def count(one: Tensor) -> Tensor:
+        if axes > 1:
+            counted: Tensor = func(one, *arguments[:-1], 1)
+            return counted
+        sizes = [None if n is None else (0 if k == 2 else 1, *_tuple(n)) for k, n in enumerate(arguments[:3])]
+        return F.avg_pool2d(one.unsqueeze(-2), *sizes, *arguments[3:], 1).squeeze(-2)  # type: ignore[arg-type]
+
+    return _pool(recorder, name_of(func), input, average, lambda one: average(one) / count(one), axes)
+
+
+def adaptive_average_pool(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,
+    output_size: Any,  # noqa: A002
+) -> Tensor:
+    """Follow adaptive average pooling: window i of n reads from floor(i L / n) to ceil((i + 1) L / n)."""
+    if not recorder.is_signal(input, name_of(func)):
+        result: Tensor = func(input, output_size)
+        return result
+    axes = _axes_of(func)
+
+    def average(x: Tensor) -> Tensor:
+        pooled: Tensor = func(x, output_size)
+        return pooled
+
+    def weight(one: Tensor) -> Tensor:
+        share = average(one)
+        for axis in range(-axes, 0):
+            n, length = share.shape[axis], one.shape[axis]
+            widths = [-(-(i + 1) * length // n) - i * length // n for i in range(n)]
+            share = share / share.new_tensor(widths).view(-1, *[1] * (-axis - 1))
+        return share
+
+    return _pool(recorder, name_of(func), input, average, weight, axes)
+
+
+def _pool(
+    recorder: Recorder,
+    name: str,
+    x: Tensor,
+    average: Callable[[Tensor], Tensor],
+    weight_of: Callable[[Tensor], Tensor],
+    axes: int,
+) -> Tensor:
+    """Connect a pooling; `weight_of` maps ones to the weight that each window gives to each of its inputs."""
+    with torch.no_grad():
+        z = average(x.detach())
+        weight = weight_of(torch.ones_like(x))
+    return _window(
+        recorder, name, x, z, Window(lambda v: average(v) / weight, tuple(range(-axes, 0))), weight
+    )
+
+
+def _window(recorder: Recorder, name: str, x: Tensor, z: Tensor, map_: Window, weight: Tensor) -> Tensor:
+    layer = Layer(name, "pooling", map_, [weight], even=True)
+    result = recorder.apply(layer, [recorder.part(layer, 0, x)], [x], z, only_losses=True)
+    if recorder.signals[x].domain is Domain.NON_NEGATIVE:
+        signal = recorder.signals[result]
+        recorder.signals[result] = signal.hidden(Domain.NON_NEGATIVE, signal.numbers)
+    return result
+
+
+def _axes_of(func: Callable[..., Any]) -> int:
+    return int(name_of(func)[-2])  # avg_pool2d
+
+
+def _tuple(value: int | Sequence[int]) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002
+    """Follow a mean or a sum over axes."""
+    if not recorder.is_signal(input, name_of(func)):
+        result: Tensor = func(input, *args, **kwargs)
+        return result
+    dim = kwargs.get("dim", args[0] if args else None)
+    if kwargs.get("dtype") is not None or dim is None:
+        recorder.hinder(f"{name_of(func)} without an axis mixes the samples of a batch; name the axes")
+        result = func(input, *args, **kwargs)
+        return result
+    keep = kwargs.get("keepdim", args[1] if len(args) > 1 else False)
+    dims = [d % input.dim() for d in ([dim] if isinstance(dim, int) else dim)]
+    axes = tuple(d - input.dim() for d in dims)
+    count = torch.tensor([input.shape[d] for d in dims]).prod().item()
+    weight = input.new_tensor(1 / count if name_of(func).endswith("mean") else 1.0)
+    window = Window(partial(torch.sum, dim=dims, keepdim=True), axes)
+    with torch.no_grad():
+        z = window.apply(input.detach(), weight)
+    result = _window(recorder, name_of(func), input, z, window, weight)
+    if keep:
+        return result
+    squeezed: Tensor = recorder.move(lambda x: x.squeeze(dims), result)
+    return squeezed
+
+
+def batch_norm(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,  # noqa: A002
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Follow a batch norm: merged into the layer that it scales, or by itself where there is none."""
+    arguments = (input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not recorder.is_signal(input, name_of(func)):
+        result: Tensor = func(*arguments)
+        return result
+    if training or running_mean is None or running_var is None:
+        recorder.hinder(
+            "a batch norm without running statistics mixes the samples of a batch; use "
+            "track_running_stats=True and evaluation mode"
+        )
+        result = func(*arguments)
+        return result
+    with torch.no_grad():
+        scale = (running_var + eps).rsqrt() * (1 if weight is None else weight)
+        shift = (0 if bias is None else bias) - running_mean * scale
+        z = func(*arguments)
+    before = recorder.calls.get(input)
+    if (
+        before is not None
+        and _scales_units(before.layer.kind, input)
+        and all(isinstance(part, Part) for part in before.parts)
+    ):
+        return _merged(recorder, before, running_mean, scale, shift, z)
+    per_channel = [-1 if axis == 1 else 1 for axis in range(input.dim())]
+    name = recorder.plan.name_of_tensor(running_mean) or name_of(func)
+    layer = Layer(
+        name.removesuffix(".running_mean"),
+        "scaling",
+        ELEMENTWISE,
+        [scale.view(per_channel)],
+        shift.view(per_channel),
+    )
+    return recorder.apply(layer, [recorder.part(layer, 0, input)], [input], z)
+
+
+def _scales_units(kind: Kind, z: Tensor) -> bool:
+    """Tell whether axis 1 of a layer's output, along which a batch norm scales, runs over its units."""
+    return kind == "convolution" or (kind == "dense" and z.dim() == 2)
+
+
+def _merged(
+    recorder: Recorder, before: Any, statistics: Tensor, scale: Tensor, shift: Tensor, z: Tensor
+) -> Tensor:
+    """Replace a layer and its batch norm by one layer with scaled weights."""
+    old = before.layer
+
+    def make() -> Layer:
+        weights = [w * scale.view(-1, *[1] * (w.dim() - 1)) for w in old.weights]
+        like = scale.view(-1, *[1] * (old.weights[0].dim() - 2))
+        offset = shift.view(like.shape) + (0 if old.bias is None else old.bias * like)
+        return Layer(old.name, old.kind, old.map, weights, offset)
+
+    layer = recorder.layer(("merged", id(old), id(statistics)), make)
+    parts = []
+    for part in before.parts:
+        layer.domains.add(part.domain)
+        parts.append(Part(layer, part.index, part.x, part.domain, part.bounds, part.constant, part.numbers))
+    layer.reads_input |= old.reads_input
+    return recorder.apply(layer, parts, before.inputs, z)
+
+
+def embedding(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,
+    weight: Tensor,
+    *args: Any,
+    **kwargs: Any,  # noqa: A002
+) -> Tensor:
+    """Begin at the embeddings of tokens, which have no gradient themselves."""
+    result: Tensor = func(input, weight, *args, **kwargs)
+    tokens = recorder.tokens
+    if tokens is None or input.shape != tokens.shape or not bool((input == tokens).all()):
+        return result
+    leaf = result.detach().clone().requires_grad_()
+    recorder.leaves.append(leaf)
+    numbers = number(leaf) if recorder.keeps_books else None
+    recorder.signals[leaf] = Signal(Domain.SIGNED, is_input=True, numbers=numbers)
+    return leaf
+
+
+def pad(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    input: Tensor,  # noqa: A002
+    pad: Sequence[int],
+    mode: str = "constant",
+    value: float | None = None,
+) -> Tensor:
+    """Follow padding with zeros, or with copies of what is there."""
+
+    def move(x: Tensor) -> Tensor:
+        return F.pad(x, list(pad), mode, value)
+
+    if not recorder.is_signal(input, name_of(func)):
+        return move(input)
+    if mode != "constant":
+        moved: Tensor = recorder.move(move, input)
+        return moved
+    if value:
+        recorder.hinder(
+            f"{name_of(func)} puts {value} beside a signal, and only zeros are known to say nothing"
+        )
+    return _padded(recorder, name_of(func), move, input)
+
+
+def pad_packed(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    data: Tensor,
+    batch_sizes: Tensor,
+    batch_first: bool,
+    padding_value: float,
+    total_length: int,
+) -> tuple[Tensor, Tensor]:
+    """Follow the way back from a packed sequence."""
+    arguments = (batch_sizes, batch_first, padding_value, total_length)
+    padded, lengths = func(data, *arguments)
+    if not recorder.is_signal(data, "pad_packed_sequence"):
+        return padded, lengths
+    return _padded(recorder, "pad_packed_sequence", lambda x: func(x, *arguments)[0], data), lengths
+
+
+def _padded(recorder: Recorder, name: str, move: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    signal = recorder.signals[x]
+    numbers = None if signal.numbers is None else move(signal.numbers)
+    result: Tensor = Padding.apply(recorder.walk, recorder.place(name, numbers), move, x)
+    if signal.domain is Domain.BOUNDED and signal.bounds is not None:
+        low, high = signal.bounds
+        signal = signal if low <= 0 <= high else Signal(Domain.SIGNED, is_input=signal.is_input)
+    recorder.signals[result] = signal.numbered(numbers)
+    return result
+
+
+_CONVOLUTIONS = [F.conv1d, F.conv2d, F.conv3d]
+HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    F.linear: linear,
+    **dict.fromkeys([torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__], matmul),
+    **dict.fromkeys([torch.addmm, Tensor.addmm], addmm),
+    **dict.fromkeys(_CONVOLUTIONS, convolve),
+    **dict.fromkeys([F.avg_pool1d, F.avg_pool2d, F.avg_pool3d], average_pool),
+    **dict.fromkeys(
+        [F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d], adaptive_average_pool
+    ),
+    **dict.fromkeys([torch.mean, torch.sum, Tensor.mean, Tensor.sum], mean),
+    **dict.fromkeys([F.batch_norm, torch.batch_norm], batch_norm),
+    F.embedding: embedding,
+    F.pad: pad,
+    torch._VF._pad_packed_sequence: pad_packed,  # type: ignore[attr-defined]
+}

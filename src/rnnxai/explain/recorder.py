@@ -1,0 +1,275 @@
+"""The notes of a recording: which tensors are signals, what they were computed by, and what hinders relevance.
+
+:mod:`rnnxai.explain.recording` brings torch's functions here; the modules ``follow_*`` say what each means.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from rnnxai.explain.channels import Domain
+from rnnxai.explain.functions import CATS, depends_on, flat, name_of, replaced
+from rnnxai.explain.operations import Apply, Call, Pass, Place, Projection, Source
+from rnnxai.explain.parts import Layer, Part, PartStep, Projected
+from rnnxai.explain.plan import Plan
+from rnnxai.explain.samples import numbers_of_output
+from rnnxai.explain.signals import Signal, Signals
+from rnnxai.explain.walk import Walk
+
+
+class Recorder:
+    """What a recording knows while the model runs.
+
+    Parameters
+    ----------
+    plan : Plan
+    keeps_books : bool
+        Whether sample numbers ride along, which a ledger needs.
+
+    Attributes
+    ----------
+    signals : Signals
+    walk : Walk
+    leaves : list of Tensor
+        Where the way back ends: the model's input, or the outputs of embeddings.
+    tokens : Tensor or None
+        The model's input, if it is of whole numbers.
+    step : int or None
+        The time step that is being computed, if anything says so.
+    calls : mapping of Tensor to Call
+        The use of a layer that computed a tensor.
+    joined : mapping of Tensor to (tensors, axis)
+        What stands beside each other in a tensor, so that a layer can read it as parts of their own.
+    outputs : dict of str to list of Tensor
+        What layers computed, by name.
+    hindrance : str or None
+        Why relevance cannot go through this model. The gradient still can.
+    """
+
+    def __init__(self, plan: Plan, *, keeps_books: bool) -> None:
+        self.plan = plan
+        self.keeps_books = keeps_books
+        self.signals = Signals()
+        self.walk = Walk()
+        self.leaves: list[Tensor] = []
+        self.tokens: Tensor | None = None
+        self.step: int | None = None
+        self.hindrance: str | None = None
+        self.calls: MutableMapping[Tensor, Call] = WeakTensorKeyDictionary()
+        self.joined: MutableMapping[Tensor, tuple[Sequence[Tensor], int]] = WeakTensorKeyDictionary()
+        self.outputs: dict[str, list[Tensor]] = {}
+        self._uses: Counter[str] = Counter()
+
+    def hinder(self, reason: str) -> None:
+        """Note why relevance cannot go through this model."""
+        self.hindrance = self.hindrance or reason
+
+    def is_signal(self, x: Any, reader: str) -> bool:
+        """Tell whether a value depends on the input, and note when it does in a way that nobody saw."""
+        if x in self.signals:
+            return True
+        if isinstance(x, Tensor) and x.requires_grad and depends_on(x, self.leaves):
+            self.hinder(
+                f"{reader} reads a tensor of shape {tuple(x.shape)} that comes from the images by a way that "
+                "cannot be followed (a custom autograd function?), so the recording lost track of a signal"
+            )
+        return False
+
+    def place(self, name: str, numbers: Tensor | None) -> Place:
+        """Return the place in the books of an operation that is done now."""
+        used = self.use(name)
+        return Place(name, used if self.step is None else self.step, numbers)
+
+    def use(self, name: str) -> int:
+        """Count the uses of something, and return how many there were before."""
+        used = self._uses[name]
+        self._uses[name] += 1
+        return used
+
+    def layer(self, key: Hashable, make: Callable[[], Layer]) -> Layer:
+        """Return a layer of the plan."""
+        return self.plan.layer(key, make)
+
+    def part(self, layer: Layer, index: int, x: Tensor) -> Part:
+        """Return an input of a layer."""
+        reader = f"layer {layer.name!r}"
+        signal = self.signals[x] if self.is_signal(x, reader) else None
+        if signal is None:  # an initial state, say
+            domain = Domain.SIGNED if bool((x.detach() < 0).any()) else Domain.NON_NEGATIVE
+            part = Part(layer, index, x.detach(), domain, constant=True)
+        else:
+            part = Part(layer, index, x.detach(), signal.domain, signal.bounds, numbers=signal.numbers)
+            layer.reads_input |= signal.is_input
+        layer.domains.add(part.domain)
+        return part
+
+    def apply(
+        self,
+        layer: Layer,
+        parts: Sequence[Part | PartStep],
+        inputs: Sequence[Tensor],
+        z: Tensor,
+        *,
+        only_losses: bool = False,
+        all_steps: bool = False,
+    ) -> Tensor:
+        """Connect a layer's output to its inputs.
+
+        Parameters
+        ----------
+        layer : Layer
+        parts, inputs : sequence
+            The inputs as the layer sees them, and as autograd does.
+        z : Tensor
+            What the layer computes.
+        only_losses : bool
+            Whether the books show it only where something is lost.
+        all_steps : bool
+            Whether axis 1 of the output is time.
+        """
+        numbers = self._numbers_of(parts, z)
+        for part in parts:  # a constant belongs to the samples it is put beside
+            if isinstance(part, Part) and part.constant and numbers is not None:
+                part.numbers = numbers_of_output(numbers, part.x, layer.map.axes)
+        place = self.place(layer.name, numbers)
+        if all_steps:
+            place.step = None
+        layer.calls += 1
+        call = Call(layer, parts, place, inputs, only_losses)
+        result: Tensor = Apply.apply(self.walk, call, z, *inputs)
+        self.signals[result] = Signal(Domain.SIGNED, numbers=numbers)
+        self.calls[result] = call
+        if not only_losses:
+            self.outputs.setdefault(layer.name, []).append(result)
+        return result
+
+    def _numbers_of(self, parts: Sequence[Part | PartStep], z: Tensor) -> Tensor | None:
+        if not self.keeps_books:
+            return None
+        known = [part for part in parts if part.numbers is not None]
+        largest = max(known, key=lambda part: part.numbers.numel())  # type: ignore[union-attr]
+        layer = (largest.projected.part if isinstance(largest, PartStep) else largest).layer
+        assert largest.numbers is not None
+        return numbers_of_output(largest.numbers, z, layer.map.axes)
+
+    def project(
+        self, layer: Layer, index: int, x: Tensor, sizes: Sequence[int], *, at: int = 0
+    ) -> list[tuple[PartStep, Tensor]]:
+        """Prepare one part of a layer for all time steps.
+
+        Parameters
+        ----------
+        layer : Layer
+        index : int
+            Which part.
+        x : Tensor (sum of sizes, ...)
+            The rows of all steps, one step after the other.
+        sizes : sequence of int
+            Rows of each step.
+        at : int
+            The first step's number in the books.
+
+        Returns
+        -------
+        list of (PartStep, Tensor)
+            For each step the part, and the link that connects it.
+        """
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+        projected = Projected(self.part(layer, index, x), rows, at)
+        links = Projection.apply(self.walk, projected, x)
+        return [(PartStep(projected, step), link) for step, link in enumerate(links.unbind(0))]
+
+    def passed(
+        self,
+        x: Tensor,
+        y: Tensor,
+        gradient: Callable[[Tensor], Tensor],
+        signal: Signal,
+        *,
+        stops: bool = False,
+    ) -> Tensor:
+        """Connect y, an elementwise function of the signal x."""
+        if self.keeps_books and signal.numbers is not None and y.shape != x.shape:
+            signal = signal.hidden(signal.domain, signal.numbers.expand(y.shape), signal.is_gate)
+        result: Tensor = Pass.apply(self.walk, y, gradient, stops, x)
+        self.signals[result] = signal
+        return result
+
+    def source(self, name: str, constant: Tensor, beside: Tensor) -> Tensor:
+        """Make a constant that stands beside a signal a signal, so that what reaches it is booked.
+
+        Along axes of different size it is taken to belong to the signal's first sample.
+        """
+        numbers = None
+        if self.keeps_books:
+            like = self.signals[beside].numbers
+            assert like is not None
+            axes = [axis for axis in range(like.dim()) if like.shape[axis] != constant.shape[axis]]
+            for axis in axes:
+                like = like.narrow(axis, 0, 1)
+            numbers = like.expand(constant.shape)
+        place = self.place(name, numbers)
+        result: Tensor = Source.apply(self.walk, place, constant.detach(), beside)
+        domain = Domain.SIGNED if bool((constant.detach() < 0).any()) else Domain.NON_NEGATIVE
+        self.signals[result] = Signal(domain, numbers=numbers)
+        return result
+
+    def move(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Apply a function that only moves values, and move what is known of them along."""
+        signals = self.signals.among(flat((args, kwargs)))
+        result = func(*args, **kwargs)
+        outputs = [output for output in flat(result) if isinstance(output, Tensor)]
+        numbers: list[Tensor | None] = [None] * len(outputs)
+        if self.keeps_books and signals:
+            moved = func(*replaced(args, self._numbers), **replaced(kwargs, self._numbers))
+            numbers = [output for output in flat(moved) if isinstance(output, Tensor)]
+        for output, theirs in zip(outputs, numbers, strict=True):
+            if signals:
+                self.signals[output] = self._joint(signals, theirs)
+        return result
+
+    def join(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+        """Join tensors, at least one of which is a signal; constants among them become sources."""
+        given = list(args[0] if args else kwargs.pop("tensors"))
+        beside = self.signals.among(given)[0]
+        tensors = [x if x in self.signals else self.source(name_of(func), x, beside) for x in given]
+        result: Tensor = func(tensors, *args[1:], **kwargs)
+        numbers = func([self._numbers(x) for x in tensors], *args[1:], **kwargs) if self.keeps_books else None
+        self.signals[result] = self._joint(tensors, numbers)
+        if func in CATS:
+            axis = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % result.dim()
+            self.joined[result] = given, axis - result.dim()
+        return result
+
+    def inputs_of(self, x: Tensor, axis: int) -> Sequence[Tensor]:
+        """Return what was joined to x along an axis, if it differs in kind, for a layer to read as parts."""
+        tensors, along = self.joined.get(x, ([x], axis))
+        known = {(s.domain, s.bounds) for s in (self.signals[t] for t in tensors if t in self.signals)}
+        alike = len(known) == 1 and all(tensor in self.signals for tensor in tensors)
+        return [x] if alike or along != axis else tensors
+
+    def _numbers(self, item: Any) -> Any:
+        return self.signals[item].numbers if item in self.signals else item
+
+    def _joint(self, tensors: Sequence[Tensor], numbers: Tensor | None) -> Signal:
+        """Return what signals are that stand beside each other in one tensor."""
+        signals = [self.signals[tensor] for tensor in tensors]
+        first = signals[0]
+        is_gate = all(signal.is_gate for signal in signals)
+        is_input = any(signal.is_input for signal in signals)
+        if all((signal.domain, signal.bounds) == (first.domain, first.bounds) for signal in signals):
+            return Signal(first.domain, first.bounds, is_input, is_gate, numbers)
+        return Signal(Domain.SIGNED, None, is_input, is_gate, numbers)
+
+    def joint_numbers(self, tensors: Sequence[Tensor], result: Tensor) -> Tensor | None:
+        """Return the sample numbers of an elementwise function of some tensors."""
+        if not self.keeps_books:
+            return None
+        known = [self.signals[x].numbers for x in tensors if x in self.signals]
+        largest = max((n for n in known if n is not None), key=Tensor.numel)
+        return largest.expand(result.shape)

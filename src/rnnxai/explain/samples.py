@@ -1,0 +1,56 @@
+"""Which sample an element belongs to, wherever a model has moved it.
+
+The books are kept per sample, but a model may put the batch on any axis, or pack sequences of different
+lengths into one. So sample numbers ride along with the signals: whatever moves a signal moves them too.
+They are views of one small tensor as long as the model only views.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def number(x: Tensor) -> Tensor:
+    """Return sample numbers in the shape of x, whose first axis is the batch."""
+    numbers = torch.arange(len(x), device=x.device)
+    return numbers.view(-1, *[1] * (x.dim() - 1)).expand(x.shape)
+
+
+def numbers_of_output(numbers: Tensor, z: Tensor, axes: Sequence[int]) -> Tensor:
+    """Return the sample numbers of a layer's output, given those of its input.
+
+    Parameters
+    ----------
+    numbers : Tensor
+        Of the input.
+    z : Tensor
+        The output.
+    axes : sequence of int
+        Which axes the layer mixes, counted from the end. Samples are never mixed.
+    """
+    for axis in axes:
+        numbers = numbers.narrow(axis, 0, 1)
+    return numbers.expand(z.shape)
+
+
+def per_sample(values: Tensor, numbers: Tensor, count: int) -> Tensor:
+    """Add up values by sample, (count,) in float64.
+
+    Parameters
+    ----------
+    values : Tensor
+        Of the shape of `numbers`, or with axes of size 1.
+    numbers : Tensor
+    count : int
+    """
+    for axis in range(numbers.dim()):
+        if values.shape[axis] == 1:
+            numbers = numbers.narrow(axis, 0, 1)
+    values = values.detach().double()
+    # Along an axis that was only expanded the sample does not change.
+    alike = [a for a in range(numbers.dim()) if numbers.stride(a) == 0 or numbers.shape[a] == 1]
+    for axis in reversed(alike):
+        values, numbers = values.sum(axis), numbers.select(axis, 0)
+    total = values.new_zeros(count)
+    return total.index_add_(0, numbers.reshape(-1), values.reshape(-1))
