@@ -5,6 +5,7 @@ import torch
 
 from rnnxai import MODELS, build_model
 from rnnxai.errors import Error
+from rnnxai.fingerprint import covered
 from rnnxai.models.build import own_options
 from rnnxai.models.layers import Dropout
 
@@ -53,6 +54,16 @@ def test_what_an_architecture_chooses_itself(architecture):
 def test_what_is_chosen_goes_before_that():
     chosen = {"dropout": 0.0, "bias_init": "none", "pooling": "max"}
     assert own_options("conv-deep", **chosen) == chosen
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_training_depends_on_no_code_that_an_architecture_does_not_use(architecture):
+    modules = covered("rnnxai.stages.train", MODELS.target(architecture))
+    pools = own_options(architecture)["pooling"] is not None
+    for module in ("convolution", "pooling"):
+        assert (f"rnnxai.models.{module}" in modules) == pools
+    assert ("rnnxai.models.stationary" in modules) == architecture.endswith("-sd")
+    assert "rnnxai.models.cells.shallow" not in modules or architecture == "shallow"
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
