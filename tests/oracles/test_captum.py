@@ -70,9 +70,9 @@ class Unrolled(nn.Module):
         return self.linear("output", h)
 
 
-def assert_same(found, right):
+def assert_same(found, right, tolerance=1e-12):
     assert right.any()
-    torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-12 * float(right.abs().max()))
+    torch.testing.assert_close(found, right, rtol=1e-10, atol=tolerance * float(right.abs().max()))
 
 
 @pytest.mark.parametrize("steps", STEPS)
@@ -103,7 +103,8 @@ def test_methods_that_start_from_the_darkest_image(make_net, images, architectur
     right = IntegratedGradients(net).attribute(
         images.clone(), -1.0, targets, n_steps=32, method="gausslegendre"
     )
-    assert_same(rnnxai.explain(model, images, targets, "integrated-gradients"), right)
+    found = rnnxai.explain(model, images, targets, "integrated-gradients")
+    assert_same(found, right, tolerance=1e-7)  # captum's weights of the points are float32
 
     width = images.shape[-1] // steps
     blocks = torch.arange(steps).repeat_interleave(width).expand(1, *images.shape[1:])

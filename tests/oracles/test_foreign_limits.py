@@ -11,7 +11,15 @@ import plain_reference
 import pytest
 import recurrent_reference
 import torch
-from captum.attr import LRP, DeepLift, FeatureAblation, GuidedBackprop, Saliency
+from captum.attr import (
+    LRP,
+    DeepLift,
+    FeatureAblation,
+    GuidedBackprop,
+    IntegratedGradients,
+    Occlusion,
+    Saliency,
+)
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
 from torch import nn
 
@@ -386,8 +394,21 @@ def test_captum_deep_lift_on_recurrent_modules_is_not_complete(kind):
     difference = score_of(net, x, TARGETS) - score_of(net, baseline, TARGETS)
     off = DeepLift(net).attribute(x.clone(), baseline, TARGETS).detach().sum((1, 2))
     assert (off - difference).abs().max() > 0.03 * difference.abs().max()
-    found = rnnxai.explain(net, x, TARGETS, "integrated-gradients", points=64, baseline=baseline)
+    found = rnnxai.explain(net, x, TARGETS, "integrated-gradients", points=64, baseline=0.0)
     assert (found.sum((1, 2)) - difference).abs().max() < 1e-9 * difference.abs().max()
+
+
+def test_captum_rounds_to_float32():
+    """Occlusion returns float32 whatever the network has; the weights of a path are rounded to it."""
+    net, x = randomised(Classified("LSTM")), inputs(5, 4)
+    assert Occlusion(net).attribute(x.clone(), (1, 4), target=TARGETS).dtype == torch.float32
+    assert rnnxai.explain(net, x, TARGETS, "occlusion", steps=5, axis=1, value=0.0).dtype == torch.float64
+
+    line = randomised(nn.Sequential(nn.Linear(4, 3, bias=False)))
+    exact = inputs(4) * line[0].weight[TARGETS].detach()
+    other = IntegratedGradients(line).attribute(inputs(4), 0.0, TARGETS, n_steps=32, method="gausslegendre")
+    assert 1e-10 < distance(other, exact) < 1e-7
+    assert distance(rnnxai.explain(line, inputs(4), TARGETS, "integrated-gradients"), exact) < 1e-15
 
 
 def test_captum_gives_every_input_of_a_blotted_region_the_whole_drop():

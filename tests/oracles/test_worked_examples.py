@@ -531,7 +531,8 @@ GRADIENTS = {
     # The gradient of the input is (1, 2), and that is all there is to a piece of a line.
     "taylor": ([Q(1, 2), -1], {}),
     "gradient-x-input": ([Q(1, 2), -1], {}),
-    "integrated-gradients": ([Q(1, 4), -Q(3, 2)], {"baseline": torch.tensor([[0.25, 0.25]]).double()}),
+    # Both inputs stay on their sides on the way from 0.
+    "integrated-gradients": ([Q(1, 2), -1], {}),
     "smoothgrad": ([1, 2], {"noise": 0.0}),
     # The score is 1/2 - 1. Without the first input it is 1/2 less, without the second 1 more.
     "occlusion": ([Q(1, 2), -1], {"steps": 2, "value": 0.0}),

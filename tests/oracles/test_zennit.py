@@ -121,12 +121,13 @@ class Zennit:
 
     def r_lstm(self, xs):
         cells = len(self.layers["candidate"].w)
-        c = h = xs[0].new_zeros(len(xs[0]), cells)
+        c, h = None, xs[0].new_zeros(len(xs[0]), cells)
         for x in xs:
             e = self.relu(self.pixels("encoder")(x))
             i, f, o = self.gates(e, h)
             g = self.relu(self.hidden("candidate")(torch.cat([e, h], 1)))
-            c = self.total([self.scaled(c, f), self.scaled(g, i)])
+            new = self.scaled(g, i)
+            c = new if c is None else self.total([self.scaled(c, f), new])
             h = self.scaled(c, o)
         return self.hidden("output")(h)
 
