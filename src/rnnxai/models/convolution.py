@@ -86,7 +86,7 @@ class Convolution(PartedLinear):
         """Convolve rows (K, rows, channels, height, width), one fold after the other.
 
         One convolution in K groups is no faster than a loop over folds, in some layers it takes twice as
-        long. With channels last in memory a CPU needs a fifth less time.
+        long. Channels last in memory save a CPU a seventh of the time of the slowest, lateral networks.
         """
         left, right, top, bottom = self.margins
         around: tuple[int, int] | int = 0
