@@ -14,7 +14,7 @@ import torch
 
 from rnnxai.data.dataset import Dataset, Fold
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.recording import Plan
+from rnnxai.explain.plan import Plan
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.pixels import to_input
 from rnnxai.models.weights import load_network

@@ -3,23 +3,24 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, nan
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, cast, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnxai.errors import Error
+from rnnxai.explain.channels import Domain
 from rnnxai.explain.explainer import Batch
 from rnnxai.explain.inputs import Inputs
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.parts import Bounds
 from rnnxai.explain.plan import Plan, Target
+from rnnxai.explain.recording import Recording
 from rnnxai.explain.signals import domain_of
-from rnnxai.explain.channels import Domain
-from rnnxai.explain.strategy import Strategy, make_strategy
+from rnnxai.explain.strategy import make_strategy
 
-Classes: TypeAlias = Tensor | Sequence[int] | int | Literal["predicted"] | None
+Classes: TypeAlias = Tensor | Sequence[int] | int | str | None
 Targets: TypeAlias = Classes | tuple[Classes, Classes]
 
 
@@ -157,8 +158,7 @@ def at_layers(
                 f"layer {empty[0]!r} was not used, or returns no tensor that depends on the input, so no "
                 "relevance is at its output"
             )
-        start = batch.start(strategy) if strategy.rule is not None else sum(m * s for m, s in batch.sides)
-        arrived = recording.walk_back(strategy, start, also=outputs)[len(recording.leaves) :]
+        arrived = recording.walk_back(strategy, batch.begin(strategy), also=outputs)[len(recording.leaves) :]
     found = dict(zip(map(id, outputs), arrived, strict=True))
     relevance = {}
     for name in layers:
@@ -169,6 +169,14 @@ def at_layers(
             values = [value.square() for value in values]
         relevance[name] = values[0] if len(values) == 1 else torch.stack(values, 1)
     return relevance
+
+
+def recorded(
+    model: nn.Module, inputs: Tensor, bounds: Bounds | None, forward_args: Sequence[Any] = ()
+) -> Recording:
+    """Return the recorded forward pass of a model, which is checked and left as in :func:`explain`."""
+    with _batch(model, inputs, None, bounds, forward_args) as batch:
+        return batch.recording
 
 
 @contextmanager
@@ -236,9 +244,9 @@ def _check_same(recorded: Tensor, scores: Tensor) -> None:
     gap = (recorded - scores).abs().max()
     if not gap <= 1e-3 * scores.abs().max() + 1e-6:
         raise Error(
-            f"the recorded forward pass gives scores that are {float(gap):g} away from the model's own, so an "
-            "explanation would be one of another function; does the model draw random numbers, or write in "
-            "place into what it reads again?"
+            f"the recorded forward pass gives scores that are {float(gap):g} away from the model's own, so "
+            "its explanation would be one of another function; does the model draw random numbers, or write "
+            "in place into what it reads again?"
         )
 
 
@@ -269,8 +277,8 @@ def _check_bounds(inputs: Any, bounds: Bounds) -> None:
         low = high = nan
     if not low < high or low == inf or high == -inf:
         raise Error(
-            f"bounds = {bounds} are not a range; two numbers, low and high, would be right, of which high may be "
-            "infinite, or both"
+            f"bounds = {bounds} are not a range; two numbers, low and high, would be right, of which high "
+            "may be infinite, or both"
         )
     if domain_of((low, high)) is not Domain.BOUNDED and (low, high) not in ((0, inf), (-inf, inf)):
         raise Error(f"bounds = {bounds}: with an infinite end only (0, inf) and (-inf, inf) are known")
@@ -285,17 +293,20 @@ def _target(targets: Targets, scores: Any, count: int) -> Target:
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != count:
         found = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
         raise Error(
-            f"the model gives scores of {found} for {count} targets; one network and (N, classes) would be right"
+            f"the model gives scores of {found} for {count} targets; "
+            "one network and (N, classes) would be right"
         )
     if isinstance(targets, tuple) and len(targets) == 2:
         return Target(_classes(targets[0], scores), _classes(targets[1], scores))
-    return Target(_classes(targets, scores))  # type: ignore[arg-type]
+    return Target(_classes(cast(Classes, targets), scores))
 
 
 def _classes(targets: Classes, scores: Tensor) -> Tensor:
-    if targets is None or (isinstance(targets, str) and targets == "predicted"):
+    if targets is None:
         return scores.argmax(1)
     if isinstance(targets, str):
+        if targets == "predicted":
+            return scores.argmax(1)
         raise Error(f"targets = {targets!r} is unknown; 'predicted' or class indices would be right")
     classes = torch.as_tensor(targets, device=scores.device)
     whole = not (classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool)

@@ -120,10 +120,15 @@ class Batch:
         scores = self.scores.clamp(min=0) if strategy.start == "positive score" else self.scores
         return sum((mask * scores * sign for mask, sign in self.sides), torch.zeros_like(scores))
 
+    def begin(self, strategy: Strategy) -> Tensor:
+        """Return what the way back begins with, (N, classes): relevance, or the gradient at the scores."""
+        if strategy.rule is not None:
+            return self.start(strategy)
+        return sum((mask * sign for mask, sign in self.sides), torch.zeros_like(self.scores))
+
     def explain(self, strategy: Strategy) -> Explanation:
         """Explain with one strategy."""
-        start = self.start(strategy)
-        total = start.sum(1)
+        total = self.start(strategy).sum(1)
         match strategy.sampling:
             case StraightPath() as path:
                 return Explanation(self._along(path, strategy), total)
@@ -131,11 +136,9 @@ class Batch:
                 return Explanation(self._in_noise(noise, strategy), total)
             case Occlusion() as occlusion:
                 return Explanation(self._occluded(occlusion), total)
-        if strategy.rule is None:
-            start = sum((mask * sign for mask, sign in self.sides), torch.zeros_like(start))
         keeps = self.ledgers and strategy.conserves
         ledger = Ledger(total.double().cpu().numpy()) if keeps else None
-        arrived = self.recording.walk_back(strategy, start, ledger)
+        arrived = self.recording.walk_back(strategy, self.begin(strategy), ledger)
         relevance = self._heatmap(strategy, arrived)
         if ledger is not None:
             ledger.inputs = self._sums(relevance)
@@ -162,8 +165,7 @@ class Batch:
         """Return the gradient of the explained score elsewhere than at the inputs themselves."""
         elsewhere = replace(self.inputs, values=self.inputs.like(data))
         recording = Recording(self.plan, elsewhere)
-        mask = sum((mask * sign for mask, sign in self.sides), torch.zeros_like(self.scores))
-        return recording.walk_back(replace(strategy, sampling=None), mask)[0]
+        return recording.walk_back(replace(strategy, sampling=None), self.begin(strategy))[0]
 
     def _along(self, path: StraightPath, strategy: Strategy) -> Tensor:
         x = self._floating("integrated gradients")
@@ -190,8 +192,8 @@ class Batch:
         axis = occlusion.axis
         if steps is None or not -x.dim() <= axis < x.dim() or axis % x.dim() == 0 or x.shape[axis] % steps:
             raise Error(
-                f"occlusion cannot cut inputs of shape {tuple(x.shape)} into steps = {steps} along axis = {axis}; "
-                "an axis other than the batch's and a number that divides its size would be right"
+                f"occlusion cannot cut inputs of shape {tuple(x.shape)} into steps = {steps} along axis = "
+                f"{axis}; an axis other than the batch's and a number that divides its size would be right"
             )
         width = x.shape[axis] // steps
         value = self._low if occlusion.value is None else occlusion.value
@@ -213,9 +215,10 @@ class Batch:
     def _floating(self, method: str) -> Tensor:
         data = self.inputs.data
         if not data.is_floating_point() or not isinstance(self.inputs.values, Tensor):
+            packed = "" if isinstance(self.inputs.values, Tensor) else ", packed"
             raise Error(
-                f"{method} needs inputs between which there are others, a floating point tensor (N, ...), but the "
-                f"inputs are {data.dtype}{'' if isinstance(self.inputs.values, Tensor) else ', packed'}"
+                f"{method} needs inputs between which there are others, a floating point tensor (N, ...), "
+                f"but these are {data.dtype}{packed}"
             )
         return data.detach()
 

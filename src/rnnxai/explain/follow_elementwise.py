@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
@@ -18,6 +19,7 @@ from rnnxai.explain.functions import (
     QUOTIENTS,
     SUMS,
     Activation,
+    label_of,
     name_of,
 )
 from rnnxai.explain.maps import Elementwise
@@ -36,6 +38,20 @@ def follow_activation(
     kwargs.pop("inplace", None)  # the new tensor takes the old one's place in a recording
     function = partial(_with_arguments, func, args, kwargs)
     return activate(recorder, function, ACTIVATIONS[func], x, name_of(func))
+
+
+def follow_hardtanh(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    x: Tensor,
+    min_val: float = -1.0,
+    max_val: float = 1.0,
+    inplace: bool = False,
+) -> Tensor:
+    """Follow a clipping, which ``nn.ReLU6`` is too: its lower end tells the domain."""
+    kind = Activation(Domain.NON_NEGATIVE if min_val >= 0 else Domain.SIGNED)
+    function = partial(_with_arguments, func, (min_val, max_val), {})
+    return activate(recorder, function, kind, x, name_of(func))
 
 
 def _with_arguments(func: Callable[..., Any], args: Any, kwargs: Any, x: Tensor) -> Any:
@@ -100,18 +116,19 @@ def _sum(
     name = name_of(func)
     of_a, of_b = weights
     if recorder.is_signal(a, name) and recorder.is_signal(b, name):
-        return add_signals(recorder, name, [a, b], [of_a, of_b])
+        return add_signals(recorder, label_of(func), [a, b], [of_a, of_b])
     if a in recorder.signals:
-        return _add_constant(recorder, name, a, of_a, of_b * b)
+        return _add_constant(recorder, label_of(func), a, of_a, of_b * b)
     if recorder.is_signal(b, name):
-        return _add_constant(recorder, name, b, of_b, of_a * a)
+        return _add_constant(recorder, label_of(func), b, of_b, of_a * a)
     return func(a, b) if alpha == 1 else func(a, b, alpha=alpha)
 
 
 def add_signals(recorder: Recorder, name: str, signals: list[Tensor], weights: list[float]) -> Tensor:
     """Add signals: a layer whose units read one element of each."""
     with torch.no_grad():
-        z = sum(weight * x for weight, x in zip(weights, signals, strict=True))
+        terms = [weight * x for weight, x in zip(weights, signals, strict=True)]
+        z = sum(terms[1:], terms[0])
     even = all(weight == 1 for weight in weights)
     layer = Layer(name, "sum", ELEMENTWISE, [signals[0].new_tensor(w) for w in weights], even=even)
     parts = [recorder.part(layer, index, x) for index, x in enumerate(signals)]
@@ -158,7 +175,7 @@ def follow_product(recorder: Recorder, func: Callable[..., Any], a: Any, b: Any,
         return _multiply_signals(recorder, func, a, b)
     x, constant = (a, b) if of_a else (b, a)
     if recorder.signals[x].is_gate and isinstance(constant, Tensor) and constant.dim() > 0:
-        return multiply(recorder, name, x, constant.detach())
+        return multiply(recorder, label_of(func), x, constant.detach())
     return _scale(recorder, x, constant)
 
 
@@ -203,18 +220,17 @@ def _scale(recorder: Recorder, x: Tensor, constant: Any) -> Tensor:
 
 
 def _multiply_signals(recorder: Recorder, func: Callable[..., Any], a: Tensor, b: Tensor) -> Tensor:
-    name = name_of(func)
     gates = [x for x in (a, b) if recorder.signals[x].is_gate]
     if not gates:
         recorder.hinder(
-            f"a product of two signals of shapes {[tuple(a.shape), tuple(b.shape)]} has no unique explanation; "
-            "pass the controlling factor through a sigmoid (rnnxai.models.layers.gate)"
+            f"a product of two signals of shapes {[tuple(a.shape), tuple(b.shape)]} has no unique "
+            "explanation; pass the controlling factor through a sigmoid (rnnxai.models.layers.gate)"
         )
         result: Tensor = func(a, b)
         recorder.signals[result] = Signal(Domain.SIGNED, numbers=recorder.joint_numbers([a, b], result))
         return result
     gate, signal = (a, b) if recorder.signals[a].is_gate else (b, a)
-    return multiply(recorder, name, gate, signal)
+    return multiply(recorder, label_of(func), gate, signal)
 
 
 def multiply(recorder: Recorder, name: str, gate: Tensor, signal: Tensor) -> Tensor:
@@ -222,7 +238,7 @@ def multiply(recorder: Recorder, name: str, gate: Tensor, signal: Tensor) -> Ten
     with torch.no_grad():
         y = gate * signal
     numbers = recorder.joint_numbers([gate, signal], y)
-    known = recorder.signals[signal] if signal in recorder.signals else None
+    known = recorder.signals.get(signal)
     is_gate = known is None or known.is_gate
     two_gates = is_gate and known is not None
     place = recorder.place(name, numbers)
@@ -261,6 +277,7 @@ def _at_least(constant: Any, least: float) -> bool:
 
 HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **dict.fromkeys(ACTIVATIONS, follow_activation),
+    F.hardtanh: follow_hardtanh,
     **dict.fromkeys(SUMS, follow_sum),
     **dict.fromkeys(DIFFERENCES, follow_difference),
     **dict.fromkeys(PRODUCTS, follow_product),

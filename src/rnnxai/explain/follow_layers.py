@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from rnnxai.explain.channels import Domain, Kind
 from rnnxai.explain.follow_elementwise import ELEMENTWISE
-from rnnxai.explain.functions import name_of
+from rnnxai.explain.functions import label_of, name_of
 from rnnxai.explain.maps import Dense, Map, Window, convolution
 from rnnxai.explain.operations import Padding
 from rnnxai.explain.parts import Layer, Part
@@ -26,13 +26,13 @@ def linear(
     func: Callable[..., Any],
     input: Tensor,
     weight: Tensor,
-    bias: Tensor | None = None,  # noqa: A002
+    bias: Tensor | None = None,
 ) -> Tensor:
     """Follow x W^T + b."""
     return _affine(recorder, func, "dense", DENSE, input, weight, bias, (-1, 1), (input, weight, bias))
 
 
-def matmul(recorder: Recorder, func: Callable[..., Any], input: Tensor, other: Tensor) -> Tensor:  # noqa: A002
+def matmul(recorder: Recorder, func: Callable[..., Any], input: Tensor, other: Tensor) -> Tensor:
     """Follow x W with a constant matrix W."""
     if recorder.is_signal(other, name_of(func)) or (input in recorder.signals and other.dim() != 2):
         return _two_signals(recorder, func, input, other)
@@ -43,7 +43,7 @@ def matmul(recorder: Recorder, func: Callable[..., Any], input: Tensor, other: T
 
 def addmm(
     recorder: Recorder, func: Callable[..., Any], input: Tensor, mat1: Tensor, mat2: Tensor, **kw: Any
-) -> Tensor:  # noqa: A002
+) -> Tensor:
     """Follow b + x W with constant b and W."""
     if kw or recorder.is_signal(input, name_of(func)) or recorder.is_signal(mat2, name_of(func)):
         return _two_signals(recorder, func, input, mat1, mat2, **kw)
@@ -55,7 +55,7 @@ def addmm(
 def convolve(
     recorder: Recorder,
     func: Callable[..., Any],
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: int | Sequence[int] = 1,
@@ -104,7 +104,7 @@ def _affine(
         matrix = weight.detach().mT if transposed else weight.detach()
         weights = matrix.split(widths, axes[1]) if axes else (matrix,)
         offset = None if bias is None else bias.detach().view(-1, *[1] * (matrix.dim() - 2))
-        return Layer(name or name_of(func), kind, map_, [w.contiguous() for w in weights], offset)
+        return Layer(name or label_of(func), kind, map_, [w.contiguous() for w in weights], offset)
 
     layer = make() if name is None else recorder.layer((id(weight), map_, widths, transposed), make)
     with torch.no_grad():
@@ -125,7 +125,7 @@ def _two_signals(recorder: Recorder, func: Callable[..., Any], *arguments: Any, 
 def average_pool(
     recorder: Recorder,
     func: Callable[..., Any],
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,
@@ -150,17 +150,23 @@ def average_pool(
         if axes > 1:
             counted: Tensor = func(one, *arguments[:-1], 1)
             return counted
-        sizes = [None if n is None else (0 if k == 2 else 1, *_tuple(n)) for k, n in enumerate(arguments[:3])]
-        return F.avg_pool2d(one.unsqueeze(-2), *sizes, *arguments[3:], 1).squeeze(-2)  # type: ignore[arg-type]
+        # One axis has no divisor of its own, so a second of size 1 is put before it.
+        kernel, step, margin = (
+            (1, *_tuple(kernel_size)),
+            (1, *_tuple(stride or kernel_size)),
+            (0, *_tuple(padding)),
+        )
+        pooled = F.avg_pool2d(one.unsqueeze(-2), kernel, step, margin, ceil_mode, count_include_pad, 1)
+        return pooled.squeeze(-2)
 
-    return _pool(recorder, name_of(func), input, average, lambda one: average(one) / count(one), axes)
+    return _pool(recorder, label_of(func), input, average, lambda one: average(one) / count(one), axes)
 
 
 def adaptive_average_pool(
     recorder: Recorder,
     func: Callable[..., Any],
     input: Tensor,
-    output_size: Any,  # noqa: A002
+    output_size: Any,
 ) -> Tensor:
     """Follow adaptive average pooling: window i of n reads from floor(i L / n) to ceil((i + 1) L / n)."""
     if not recorder.is_signal(input, name_of(func)):
@@ -180,7 +186,7 @@ def adaptive_average_pool(
             share = share / share.new_tensor(widths).view(-1, *[1] * (-axis - 1))
         return share
 
-    return _pool(recorder, name_of(func), input, average, weight, axes)
+    return _pool(recorder, label_of(func), input, average, weight, axes)
 
 
 def _pool(
@@ -217,7 +223,7 @@ def _tuple(value: int | Sequence[int]) -> tuple[int, ...]:
     return (value,) if isinstance(value, int) else tuple(value)
 
 
-def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002
+def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Follow a mean or a sum over axes."""
     if not recorder.is_signal(input, name_of(func)):
         result: Tensor = func(input, *args, **kwargs)
@@ -225,8 +231,8 @@ def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any
     dim = kwargs.get("dim", args[0] if args else None)
     if kwargs.get("dtype") is not None or dim is None:
         recorder.hinder(f"{name_of(func)} without an axis mixes the samples of a batch; name the axes")
-        result = func(input, *args, **kwargs)
-        return result
+        unknown: Tensor = func(input, *args, **kwargs)
+        return unknown
     keep = kwargs.get("keepdim", args[1] if len(args) > 1 else False)
     dims = [d % input.dim() for d in ([dim] if isinstance(dim, int) else dim)]
     axes = tuple(d - input.dim() for d in dims)
@@ -235,7 +241,7 @@ def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any
     window = Window(partial(torch.sum, dim=dims, keepdim=True), axes)
     with torch.no_grad():
         z = window.apply(input.detach(), weight)
-    result = _window(recorder, name_of(func), input, z, window, weight)
+    result = _window(recorder, label_of(func), input, z, window, weight)
     if keep:
         return result
     squeezed: Tensor = recorder.move(lambda x: x.squeeze(dims), result)
@@ -245,7 +251,7 @@ def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any
 def batch_norm(
     recorder: Recorder,
     func: Callable[..., Any],
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
     weight: Tensor | None = None,
@@ -264,8 +270,8 @@ def batch_norm(
             "a batch norm without running statistics mixes the samples of a batch; use "
             "track_running_stats=True and evaluation mode"
         )
-        result = func(*arguments)
-        return result
+        mixed: Tensor = func(*arguments)
+        return mixed
     with torch.no_grad():
         scale = (running_var + eps).rsqrt() * (1 if weight is None else weight)
         shift = (0 if bias is None else bias) - running_mean * scale
@@ -278,7 +284,7 @@ def batch_norm(
     ):
         return _merged(recorder, before, running_mean, scale, shift, z)
     per_channel = [-1 if axis == 1 else 1 for axis in range(input.dim())]
-    name = recorder.plan.name_of_tensor(running_mean) or name_of(func)
+    name = recorder.plan.name_of_tensor(running_mean) or label_of(func)
     layer = Layer(
         name.removesuffix(".running_mean"),
         "scaling",
@@ -321,7 +327,7 @@ def embedding(
     input: Tensor,
     weight: Tensor,
     *args: Any,
-    **kwargs: Any,  # noqa: A002
+    **kwargs: Any,
 ) -> Tensor:
     """Begin at the embeddings of tokens, which have no gradient themselves."""
     result: Tensor = func(input, weight, *args, **kwargs)
@@ -338,7 +344,7 @@ def embedding(
 def pad(
     recorder: Recorder,
     func: Callable[..., Any],
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     pad: Sequence[int],
     mode: str = "constant",
     value: float | None = None,
@@ -357,7 +363,7 @@ def pad(
         recorder.hinder(
             f"{name_of(func)} puts {value} beside a signal, and only zeros are known to say nothing"
         )
-    return _padded(recorder, name_of(func), move, input)
+    return _padded(recorder, label_of(func), move, input)
 
 
 def pad_packed(
@@ -402,5 +408,5 @@ HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **dict.fromkeys([F.batch_norm, torch.batch_norm], batch_norm),
     F.embedding: embedding,
     F.pad: pad,
-    torch._VF._pad_packed_sequence: pad_packed,  # type: ignore[attr-defined]
+    torch._VF._pad_packed_sequence: pad_packed,
 }

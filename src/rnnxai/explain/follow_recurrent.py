@@ -136,7 +136,8 @@ class LSTMUnit(Unit):
     def step(self, links: Sequence[Link], x: Sequence[Tensor], state: State) -> State:
         """Go one step."""
         recorder, (hidden, content) = self.recorder, state
-        assert content is not None
+        if content is None:
+            raise TypeError("an LSTM has a cell content")
         z = self._complete(self._gates, links[0], x[0], hidden)
         i, f, o = (activate(recorder, torch.sigmoid, SIGMOID, block) for block in self._blocks(z, 3))
         z = self._complete(self._candidate, links[1], x[1], hidden)
@@ -259,8 +260,8 @@ def run(
 
 
 def _cut(recorder: Recorder, state: State, rows: slice) -> State:
-    cut = [None if x is None else recorder.move(Tensor.__getitem__, x, rows) for x in state]
-    return State(*cut)
+    content = None if state.content is None else recorder.move(Tensor.__getitem__, state.content, rows)
+    return State(recorder.move(Tensor.__getitem__, state.hidden, rows), content)
 
 
 def _under(recorder: Recorder, states: Sequence[State]) -> State:
@@ -286,7 +287,7 @@ def follow(recorder: Recorder, func: Callable[..., Any], *args: Any) -> tuple[Te
     else:
         data, hx, flat, has_biases, _, dropout, training, bidirectional, batch_first = args
     initial = [hx] if isinstance(hx, Tensor) else list(hx)
-    if not any([recorder.is_signal(x, "a recurrent layer") for x in [data, *initial]]):
+    if not recorder.any_signal([data, *initial], "a recurrent layer"):
         result: tuple[Tensor, ...] = func(*args)
         return result
     if training and dropout > 0:
@@ -353,8 +354,7 @@ def _by_layer(flat: Sequence[Tensor], func: Callable[..., Any], *, has_biases: b
     weights = []
     for group in groups:
         w_hr = group.pop() if projects else None
-        w_ih, w_hh, *biases = group
-        weights.append(Weights(w_ih, w_hh, *(biases or (None, None)), w_hr))
+        weights.append(Weights(*group)._replace(w_hr=w_hr))
     return weights
 
 
@@ -364,7 +364,7 @@ def follow_cell(
     """Follow one step of a cell module; a cell that is called T times is T steps in the books."""
     initial = [hx] if isinstance(hx, Tensor) else list(hx)
     signals = recorder.signals.among([data, *initial])
-    if not any([recorder.is_signal(x, "a recurrent cell") for x in [data, *initial]]):
+    if not recorder.any_signal([data, *initial], "a recurrent cell"):
         return func(data, hx, *parameters)
     unit = UNITS[func](recorder, Weights(*parameters))  # type: ignore[arg-type]
     data, *states = (

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from rnnxai.errors import Error
 from rnnxai.explain import maps
-from rnnxai.explain.functions import SIGMOID
 from rnnxai.explain.follow_elementwise import activate
+from rnnxai.explain.functions import SIGMOID
 from rnnxai.explain.parts import Layer
 from rnnxai.explain.recorder import Recorder
 from rnnxai.models.convolution import Convolution
@@ -23,8 +23,9 @@ def affine(recorder: Recorder, func: Any, layer: PartedLinear, *inputs: Tensor) 
     record = _record(recorder, layer)
     with torch.no_grad():
         z = layer(*inputs)
-    if not any([recorder.is_signal(x, f"layer {record.name!r}") for x in inputs]):
-        return z
+    if not recorder.any_signal(inputs, f"layer {record.name!r}"):
+        constant: Tensor = z
+        return constant
     given = [*inputs, *_absent(layer, len(inputs), inputs[0])]
     parts = [recorder.part(record, index, x) for index, x in enumerate(given)]
     # (K, T, N, ...) holds all time steps, (K, N, ...) the current one.
@@ -36,7 +37,8 @@ def project(recorder: Recorder, func: Any, layer: PartedLinear, x: Tensor) -> Se
     """Follow the projection of the first part for all steps, (K, T, N, ...)."""
     record = _record(recorder, layer)
     if not recorder.is_signal(x, f"layer {record.name!r}"):
-        return func(layer, x)
+        constants: Sequence[Any] = func(layer, x)
+        return constants
     rows = recorder.move(lambda stack: stack[0].flatten(0, 1), x)
     links = recorder.project(record, 0, rows, [x.shape[2]] * x.shape[1])
     with torch.no_grad():

@@ -25,18 +25,19 @@ def _methods(*names: str) -> set[Function]:
 # Functions that only move values about, or pick some: relevance moves back with them, as a gradient would.
 MOVES: frozenset[Function] = frozenset(
     _methods(
-        "amax", "amin", "atleast_1d", "atleast_2d", "atleast_3d", "chunk", "clone", "contiguous", "diagonal",
-        "expand", "expand_as", "flatten", "flip", "gather", "index_select", "max", "min", "moveaxis", "movedim",
-        "narrow", "permute", "repeat", "repeat_interleave", "reshape", "reshape_as", "roll", "rot90", "select",
-        "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "tile", "transpose",
-        "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as", "cpu", "cuda", "to", "type_as", "float",
-        "double", "broadcast_to", "take_along_dim", "masked_select", "tril", "triu", "__getitem__",
+        "__getitem__", "amax", "amin", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to", "chunk",
+        "clone", "contiguous", "cpu", "cuda", "diagonal", "double", "expand", "expand_as", "flatten", "flip",
+        "float", "gather", "index_select", "masked_select", "max", "maximum", "min", "minimum", "moveaxis",
+        "movedim", "narrow", "permute", "repeat", "repeat_interleave", "reshape", "reshape_as", "roll",
+        "rot90", "select", "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t",
+        "take_along_dim", "tensor_split", "tile", "to", "transpose", "tril", "triu", "type_as", "unbind", "unflatten", "unfold",
+        "unsqueeze", "view", "view_as",
     )
-    | {getattr(vars(torch._C.TensorBase)[name], "__get__") for name in ("T", "mT", "H", "mH")}
+    | {vars(torch._C.TensorBase)[name].__get__ for name in ("T", "mT", "H", "mH")}
     | {
         F.max_pool1d, F.max_pool2d, F.max_pool3d, F.adaptive_max_pool1d, F.adaptive_max_pool2d,
         F.adaptive_max_pool3d, torch.max_pool1d, torch.max_pool2d, torch.max_pool3d, F.pixel_shuffle,
-        F.pixel_unshuffle, F.channel_shuffle, torch._VF._pack_padded_sequence,  # type: ignore[attr-defined]
+        F.pixel_unshuffle, F.channel_shuffle, torch._VF._pack_padded_sequence,
     }
 )  # fmt: skip
 CATS: frozenset[Function] = frozenset({torch.cat, torch.concat, torch.concatenate})
@@ -85,9 +86,10 @@ ACTIVATIONS: Mapping[Function, Activation] = {
     F.softplus: Activation(Domain.NON_NEGATIVE),
     **dict.fromkeys(
         [
-            F.celu, torch.celu, F.elu, F.gelu, F.hardshrink, F.hardswish, F.hardtanh, F.leaky_relu, F.mish,
+            F.celu, torch.celu, F.elu, F.gelu, F.hardshrink, F.hardswish, F.leaky_relu, F.mish,
             F.prelu, torch.prelu, F.rrelu, torch.rrelu, F.selu, torch.selu, F.silu, F.softshrink, F.softsign,
-            F.tanhshrink, Tensor.arctan, Tensor.asinh, torch.arctan, torch.asinh, torch.atan, torch.erf, Tensor.erf,
+            F.tanhshrink, Tensor.arctan, Tensor.asinh, Tensor.erf, torch.arctan, torch.asinh, torch.atan,
+            torch.erf,
         ],
         _SIGNED,
     ),
@@ -99,14 +101,19 @@ _INSTEAD: Mapping[str, str] = {
     "softmax": "attention has no unique explanation; hand on the logits, or use a gate",
 }
 _KNOWN = (
-    "use what can be: linear and convolution layers, recurrent layers, elementwise activations, pooling, batch "
-    "norm, sums, products with a gate or a constant, reshaping"
+    "use what can be: linear and convolution layers, recurrent layers, elementwise activations, pooling, "
+    "batch norm, sums, products with a gate or a constant, reshaping"
 )
 
 
 def name_of(func: Function) -> str:
     """Return the name by which users know a function."""
-    return resolve_name(func) or getattr(func, "__name__", str(func))
+    return resolve_name(func) or str(getattr(func, "__name__", func))
+
+
+def label_of(func: Function) -> str:
+    """Return a function's short name, for the books: ``add`` for ``torch.Tensor.__radd__``."""
+    return name_of(func).rpartition(".")[2].strip("_")
 
 
 def instead_of(func: Function) -> str:

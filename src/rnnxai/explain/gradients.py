@@ -23,7 +23,7 @@ def guided_backprop(gates: GateGradient = "constant") -> Strategy:
 
 
 def taylor() -> Strategy:
-    r"""Simple Taylor decomposition, also known as gradient x input: :math:`x_i \, \partial z_c / \partial x_i`."""
+    r"""Gradient times input, :math:`x_i \, \partial z_c / \partial x_i`: simple Taylor decomposition."""
     return Strategy(gates="follow", heatmap="times input")
 
 

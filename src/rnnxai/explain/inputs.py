@@ -49,7 +49,7 @@ class Inputs:
         order = packed.sorted_indices
         first = torch.arange(len(self), device=leaf.device) if order is None else order.to(leaf.device)
         rows = torch.cat([first[:size] for size in packed.batch_sizes.tolist()])
-        return rows.view(-1, *[1] * (leaf.dim() - 1)).expand(leaf.shape)
+        return rows.double().view(-1, *[1] * (leaf.dim() - 1)).expand(leaf.shape)
 
     def run(self, model: nn.Module, leaf: Tensor) -> Any:
         """Run a model on the values in `leaf`."""

@@ -8,11 +8,12 @@ share one such sum.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn import grad
 
 
 class Map(Protocol):
@@ -116,7 +117,8 @@ class Convolution:
 
     def total(self, held: Tensor) -> Tensor:
         """Return (..., groups, *places)."""
-        return held.unflatten(-self._axes, (self.groups, -1)).sum(-self._axes)
+        grouped: Tensor = held.unflatten(-self._axes, (self.groups, -1))
+        return grouped.sum(-self._axes)
 
     def scatter(self, share: Tensor, x: Tensor) -> Tensor:
         """Send the shares of each group back to its channels."""
@@ -153,8 +155,8 @@ class Convolution:
         places = [
             n + more for n, more in zip(flat.shape[2:], self.surplus or (0,) * len(self.kernel), strict=True)
         ]
-        backward = (torch.nn.grad.conv1d_input, torch.nn.grad.conv2d_input, torch.nn.grad.conv3d_input)
-        back = backward[len(self.kernel) - 1](
+        backward = (grad.conv1d_input, grad.conv2d_input, grad.conv3d_input)
+        back: Tensor = backward[len(self.kernel) - 1](
             [*flat.shape[:2], *places],
             weight,
             _flat(quotient, self._axes).contiguous(),
@@ -250,8 +252,7 @@ def convolution(
         paddings = tuple(n // 2 for n in missing)
         surplus = tuple(n % 2 for n in missing)
     else:
-        assert not isinstance(padding, str)  # torch has refused any other
-        paddings = _each(padding, axes)
+        paddings = _each(cast(Any, padding), axes)  # torch refuses any other word
     return Convolution(tuple(kernel), strides, paddings, dilations, groups, surplus)
 
 

@@ -33,11 +33,14 @@ class Place:
         Time step.
     numbers : Tensor or None
         Sample numbers of its output, if the books are kept.
+    all_steps : bool
+        Whether axis 1 of its output is time, from step 0.
     """
 
     name: str
     step: int
     numbers: Tensor | None = None
+    all_steps: bool = False
 
 
 @dataclass(eq=False)
@@ -92,13 +95,14 @@ class Apply(Function):
         if walk.ledger is not None and not (
             ctx.only_losses and not any(amount.any() for amount in kept.values())
         ):
-            walk.book(place.name, place.step, "incoming", arrived, place.numbers)
+            step = None if place.all_steps else place.step
+            walk.book(place.name, step, "incoming", arrived, place.numbers)
             for column, amount in kept.items():
-                walk.book(place.name, place.step, column, amount, place.numbers)
+                walk.book(place.name, step, column, amount, place.numbers)
             for part, message in zip(parts, sent, strict=True):
                 if isinstance(part, Part):
                     column = "initial_state" if part.constant else "outgoing"
-                    walk.book(place.name, place.step, column, message, part.numbers)
+                    walk.book(place.name, step, column, message, part.numbers)
         return nothing + sent
 
 

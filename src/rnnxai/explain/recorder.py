@@ -1,10 +1,10 @@
-"""The notes of a recording: which tensors are signals, what they were computed by, and what hinders relevance.
+"""The notes of a recording: which tensors are signals, what computed them, and what hinders relevance.
 
 :mod:`rnnxai.explain.recording` brings torch's functions here; the modules ``follow_*`` say what each means.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from rnnxai.explain.channels import Domain
-from rnnxai.explain.functions import CATS, depends_on, flat, name_of, replaced
+from rnnxai.explain.functions import CATS, depends_on, flat, label_of, replaced
 from rnnxai.explain.operations import Apply, Call, Pass, Place, Projection, Source
 from rnnxai.explain.parts import Layer, Part, PartStep, Projected
 from rnnxai.explain.plan import Plan
@@ -44,6 +44,8 @@ class Recorder:
         The use of a layer that computed a tensor.
     joined : mapping of Tensor to (tensors, axis)
         What stands beside each other in a tensor, so that a layer can read it as parts of their own.
+    layers : dict
+        Every layer that was used, in the order of use.
     outputs : dict of str to list of Tensor
         What layers computed, by name.
     hindrance : str or None
@@ -62,6 +64,7 @@ class Recorder:
         self.calls: MutableMapping[Tensor, Call] = WeakTensorKeyDictionary()
         self.joined: MutableMapping[Tensor, tuple[Sequence[Tensor], int]] = WeakTensorKeyDictionary()
         self.outputs: dict[str, list[Tensor]] = {}
+        self.layers: dict[int, Layer] = {}
         self._uses: Counter[str] = Counter()
 
     def hinder(self, reason: str) -> None:
@@ -78,6 +81,10 @@ class Recorder:
                 "cannot be followed (a custom autograd function?), so the recording lost track of a signal"
             )
         return False
+
+    def any_signal(self, items: Iterable[Any], reader: str) -> bool:
+        """Tell whether any of some values depends on the input; all of them are looked at."""
+        return any([self.is_signal(x, reader) for x in items])  # noqa: C419
 
     def place(self, name: str, numbers: Tensor | None) -> Place:
         """Return the place in the books of an operation that is done now."""
@@ -97,7 +104,7 @@ class Recorder:
     def part(self, layer: Layer, index: int, x: Tensor) -> Part:
         """Return an input of a layer."""
         reader = f"layer {layer.name!r}"
-        signal = self.signals[x] if self.is_signal(x, reader) else None
+        signal = self.signals.get(x) if self.is_signal(x, reader) else None
         if signal is None:  # an initial state, say
             domain = Domain.SIGNED if bool((x.detach() < 0).any()) else Domain.NON_NEGATIVE
             part = Part(layer, index, x.detach(), domain, constant=True)
@@ -131,13 +138,13 @@ class Recorder:
         all_steps : bool
             Whether axis 1 of the output is time.
         """
-        numbers = self._numbers_of(parts, z)
+        numbers = self._numbers_of(parts, z, layer.map.axes)
         for part in parts:  # a constant belongs to the samples it is put beside
             if isinstance(part, Part) and part.constant and numbers is not None:
                 part.numbers = numbers_of_output(numbers, part.x, layer.map.axes)
         place = self.place(layer.name, numbers)
-        if all_steps:
-            place.step = None
+        place.all_steps = all_steps
+        self.layers[id(layer)] = layer
         layer.calls += 1
         call = Call(layer, parts, place, inputs, only_losses)
         result: Tensor = Apply.apply(self.walk, call, z, *inputs)
@@ -147,14 +154,11 @@ class Recorder:
             self.outputs.setdefault(layer.name, []).append(result)
         return result
 
-    def _numbers_of(self, parts: Sequence[Part | PartStep], z: Tensor) -> Tensor | None:
+    def _numbers_of(self, parts: Sequence[Part | PartStep], z: Tensor, axes: Sequence[int]) -> Tensor | None:
         if not self.keeps_books:
             return None
-        known = [part for part in parts if part.numbers is not None]
-        largest = max(known, key=lambda part: part.numbers.numel())  # type: ignore[union-attr]
-        layer = (largest.projected.part if isinstance(largest, PartStep) else largest).layer
-        assert largest.numbers is not None
-        return numbers_of_output(largest.numbers, z, layer.map.axes)
+        known = [part.numbers for part in parts if part.numbers is not None]
+        return numbers_of_output(max(known, key=Tensor.numel), z, axes)
 
     def project(
         self, layer: Layer, index: int, x: Tensor, sizes: Sequence[int], *, at: int = 0
@@ -206,9 +210,8 @@ class Recorder:
         Along axes of different size it is taken to belong to the signal's first sample.
         """
         numbers = None
-        if self.keeps_books:
-            like = self.signals[beside].numbers
-            assert like is not None
+        like = self.signals[beside].numbers
+        if like is not None:
             axes = [axis for axis in range(like.dim()) if like.shape[axis] != constant.shape[axis]]
             for axis in axes:
                 like = like.narrow(axis, 0, 1)
@@ -237,7 +240,7 @@ class Recorder:
         """Join tensors, at least one of which is a signal; constants among them become sources."""
         given = list(args[0] if args else kwargs.pop("tensors"))
         beside = self.signals.among(given)[0]
-        tensors = [x if x in self.signals else self.source(name_of(func), x, beside) for x in given]
+        tensors = [x if x in self.signals else self.source(label_of(func), x, beside) for x in given]
         result: Tensor = func(tensors, *args[1:], **kwargs)
         numbers = func([self._numbers(x) for x in tensors], *args[1:], **kwargs) if self.keeps_books else None
         self.signals[result] = self._joint(tensors, numbers)

@@ -21,6 +21,7 @@ from rnnxai.explain.functions import (
 )
 from rnnxai.explain.inputs import Inputs
 from rnnxai.explain.ledger import Ledger
+from rnnxai.explain.parts import Layer
 from rnnxai.explain.plan import Plan
 from rnnxai.explain.recorder import Recorder
 from rnnxai.explain.signals import Signal
@@ -71,8 +72,8 @@ class Recording(TorchFunctionMode):
         self._renamed.clear()
         if not isinstance(scores, Tensor):
             raise Error(
-                f"the model returns {type(scores).__name__}; a tensor of scores (N, classes) would be right, so "
-                "wrap it in a module that picks them"
+                f"the model returns {type(scores).__name__}; a tensor of scores (N, classes) would be right, "
+                "so wrap it in a module that picks them"
             )
         self.scores: Tensor = scores
 
@@ -85,6 +86,11 @@ class Recording(TorchFunctionMode):
     def leaves(self) -> list[Tensor]:
         """Where the way back ends: the input, or the embeddings of its tokens."""
         return self._recorder.leaves
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Every layer that was used, in the order of use; each sum of signals is one."""
+        return list(self._recorder.layers.values())
 
     def outputs(self, layer: str) -> list[Tensor]:
         """Return the outputs of a layer, one for each time that it was used."""
@@ -147,7 +153,7 @@ class Recording(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Follow one torch function."""
-        kwargs = dict(kwargs or {})
+        kwargs = kwargs or {}
         if self._renamed:
             args, kwargs = replaced(args, self._newest), replaced(kwargs, self._newest)
         signals = self._recorder.signals.among(operands_of(func, args, kwargs))
@@ -161,7 +167,7 @@ class Recording(TorchFunctionMode):
         elif func in JOINS:
             result = self._recorder.join(func, *args, **kwargs)
         else:
-            result = self._other(func, args, kwargs)
+            result = self._other(func, args, dict(kwargs))
         if kwargs.get("inplace") and args and args[0] in self._recorder.signals:
             self._renamed.append((args[0], result))
         return result
@@ -188,7 +194,7 @@ class Recording(TorchFunctionMode):
                 result = plain(*args, **kwargs)
             if args[0]._is_view():
                 self._recorder.hinder(
-                    f"{name_of(func)} writes in place into a view of another tensor; compute a new tensor instead"
+                    f"{name_of(func)} writes in place into a view of another tensor; compute a new one"
                 )
             self._renamed.append((args[0], result))
             return result

@@ -55,22 +55,22 @@ def lrp_gamma(gamma: float = GAMMA, gates: GateRule = "all") -> Strategy:
 
 
 def lrp_z_plus(gates: GateRule = "all") -> Strategy:
-    """The z+ rule, from the score as it is; on the model's input the rule of its domain."""
+    """Use the z+ rule from the score as it is, and on the model's input the rule of its domain."""
     return Strategy(rule=AlphaBeta(1, 0), gates=gates)
 
 
 def lrp_w_square(gates: GateRule = "all") -> Strategy:
-    """The w^2 rule in every layer."""
+    """Use the w^2 rule in every layer."""
     return Strategy(rule=WSquare(), gates=gates)
 
 
 def lrp_flat(gates: GateRule = "all") -> Strategy:
-    """The flat rule in every layer."""
+    """Use the flat rule in every layer."""
     return Strategy(rule=Flat(), gates=gates)
 
 
 def lrp_composite(rules: Mapping[str, Any], gates: GateRule = "all") -> Strategy:
-    """A rule for each layer; the first selector that fits counts.
+    """Give each layer a rule of its own: that of the first selector that fits.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def lrp_composite(rules: Mapping[str, Any], gates: GateRule = "all") -> Strategy
     >>> strategy = lrp_composite({"input": "z-b", "recurrent": "lrp-eps", "*": "lrp-gamma"})
     """
     if not isinstance(rules, Mapping):
-        raise Error(f"rules = {rules!r}; a mapping such as {{'input': 'z-b', '*': 'lrp-eps'}} would be right")
+        raise Error(f"rules = {rules!r}; a mapping such as {{'input': 'z-b', '*': 'lrp-eps'}} is right")
     return Strategy(rule=composite({str(key): _rule(value) for key, value in rules.items()}), gates=gates)
 
 

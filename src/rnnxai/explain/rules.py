@@ -118,7 +118,7 @@ class AlphaBeta:
         if Domain.UNKNOWN in domains:
             raise Error(
                 f"layer {reader.name!r} reads the model's input, and the alpha-beta rule has to know its "
-                "range: bounds=(low, high), (0, inf) if it is never negative, (-inf, inf) if it may be anything"
+                "range: bounds=(low, high), (0, inf) if it is never negative, (-inf, inf) if it may be any"
             )
         if Domain.SIGNED in domains:
             raise Error(
@@ -163,8 +163,8 @@ class ZBounded:
         """Return the one channel."""
         if domains != {Domain.BOUNDED}:
             raise Error(
-                f"layer {reader.name!r} reads {_in_words(domains)}, but the z^B rule is for an input with known "
-                "bounds alone; give bounds=(low, high), and this rule to the layers that read the input"
+                f"layer {reader.name!r} reads {_in_words(domains)}, but the z^B rule is for an input with "
+                "known bounds alone; give bounds=(low, high), and this rule to the layers that read the input"
             )
         return (Channel(1, {Domain.BOUNDED: Z_BOUNDED}),)
 

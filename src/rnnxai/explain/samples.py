@@ -12,8 +12,11 @@ from torch import Tensor
 
 
 def number(x: Tensor) -> Tensor:
-    """Return sample numbers in the shape of x, whose first axis is the batch."""
-    numbers = torch.arange(len(x), device=x.device)
+    """Return sample numbers in the shape of x, whose first axis is the batch.
+
+    They are floating point numbers, since not all that moves values moves whole numbers.
+    """
+    numbers = torch.arange(len(x), device=x.device, dtype=torch.float64)
     return numbers.view(-1, *[1] * (x.dim() - 1)).expand(x.shape)
 
 
@@ -53,4 +56,4 @@ def per_sample(values: Tensor, numbers: Tensor, count: int) -> Tensor:
     for axis in reversed(alike):
         values, numbers = values.sum(axis), numbers.select(axis, 0)
     total = values.new_zeros(count)
-    return total.index_add_(0, numbers.reshape(-1), values.reshape(-1))
+    return total.index_add_(0, numbers.reshape(-1).long(), values.reshape(-1))

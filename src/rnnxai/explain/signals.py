@@ -92,6 +92,10 @@ class Signals:
     def __getitem__(self, x: Tensor) -> Signal:
         return self._signals[x]
 
+    def get(self, x: Tensor) -> Signal | None:
+        """Return what is known of a tensor, or None for a constant."""
+        return self._signals[x] if x in self else None
+
     def __setitem__(self, x: Tensor, signal: Signal) -> None:
         if x.requires_grad:  # what was computed from constants alone is a constant
             self._signals[x] = signal

@@ -79,8 +79,8 @@ class Strategy:
         Relevance rule of the layers. None passes the gradient.
     gates : str
         With a rule: who takes the relevance of a product of a gate and a signal. ``all``: the signal;
-        ``half``: each a half; ``prop``: in proportion to the two values; ``abs``: to their magnitudes. With the
-        gradient: whether it goes into gates (``follow``) or takes them as constants (``constant``).
+        ``half``: each a half; ``prop``: in proportion to the two values; ``abs``: to their magnitudes. With
+        the gradient: whether it goes into gates (``follow``) or takes them as constants (``constant``).
     guided : bool
         Whether ReLUs stop negative values (guided backpropagation).
     start : {"score", "positive score"}
