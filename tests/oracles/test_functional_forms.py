@@ -23,6 +23,9 @@ class Form(nn.Module):
         self.a, self.b, self.out = nn.Linear(6, 6), nn.Linear(6, 6), nn.LazyLinear(3)
         self.vector = nn.Parameter(torch.ones(6))
         self.matrix = nn.Parameter(torch.ones(6, 6))
+        self.rnn = nn.RNN(6, 6, 2, nonlinearity="relu", batch_first=True)
+        self.both = nn.RNN(6, 6, nonlinearity="relu", batch_first=True, bidirectional=True)
+        self.cell = nn.RNNCell(6, 6, nonlinearity="relu")
         self.form, self.gate = form, torch.sigmoid
 
     def forward(self, x):
@@ -219,6 +222,61 @@ GATED = {
     "highway": lambda net, e, x: convex(net.gate(net.a(e)), torch.relu(net.b(e)), e),
     "lstm by hand": lambda net, e, x: lstm(net, e),
 }
+# What is done with recurrent modules; of ReLUs, so that they are pieces of lines as well.
+RECURRENT = {
+    "all outputs": lambda net, e, x: net.rnn(e)[0],
+    "of the input": lambda net, e, x: net.rnn(x)[0],
+    "last states": lambda net, e, x: net.rnn(e)[1].transpose(0, 1),
+    "outputs and states": lambda net, e, x: torch.cat([net.rnn(e)[0], net.rnn(e)[1].transpose(0, 1)], 1),
+    "mean over time": lambda net, e, x: net.rnn(e)[0].mean(1),
+    "greatest over time": lambda net, e, x: net.rnn(e)[0].max(1).values,
+    "one after the other": lambda net, e, x: net.rnn(net.rnn(e)[0])[0],
+    "residual": lambda net, e, x: e + net.rnn(e)[0],
+    "backward in time": lambda net, e, x: net.rnn(e.flip(1))[0].flip(1),
+    "both directions": lambda net, e, x: net.both(e)[0],
+    "directions added": lambda net, e, x: torch.add(*net.both(e)[0].chunk(2, -1)),
+    "both ways by states": lambda net, e, x: torch.cat([*net.both(e)[1]], -1),
+    "a learned state": lambda net, e, x: net.rnn(e, net.vector.expand(2, len(e), 6).contiguous())[0],
+    "a computed state": lambda net, e, x: net.rnn(e, torch.stack([net.b(e[:, 0]), net.a(x[:, 1])]))[0],
+    "encoder and decoder": lambda net, e, x: net.rnn(net.vector.expand(len(e), 3, 6), net.rnn(e)[1])[0],
+    "carried over": lambda net, e, x: net.rnn(e[:, 2:], net.rnn(e[:, :2])[1])[0],
+    "sample by sample": lambda net, e, x: torch.stack([net.rnn(one)[0] for one in e]),
+    "packed": lambda net, e, x: net.rnn(pack(e))[1][-1],
+    "packed and padded again": lambda net, e, x: unpack(net.rnn(pack(e))[0]),
+    "packed, both directions": lambda net, e, x: unpack(net.both(pack(e))[0]),
+    "packed twice": lambda net, e, x: unpack(net.rnn(net.rnn(pack(e))[0])[0]),
+    "packed, last outputs": lambda net, e, x: unpack(net.rnn(pack(e))[0])[torch.arange(3), LENGTHS - 1],
+    "packed after a layer": lambda net, e, x: net.rnn(pack(net.b(e)))[1][0],
+    "packed with a state": lambda net, e, x: net.rnn(pack(e), torch.stack([e[:, 0], x[:, 1]]))[1][-1],
+    "cells": lambda net, e, x: cells(net, e, None),
+    "cells with a state": lambda net, e, x: cells(net, e, net.vector.expand(len(e), 6)),
+    "cells of a layer": lambda net, e, x: cells(net, net.rnn(e)[0], net.b(e[:, 0])),
+    "cells that read themselves": lambda net, e, x: feeding(net, e),
+    "a cell of one sample": lambda net, e, x: torch.stack([net.cell(one[0], one[1]) for one in e]),
+}
+LENGTHS = torch.tensor([2, 4, 3])
+
+
+def pack(x):
+    return nn.utils.rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+
+
+def unpack(packed):
+    return nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)[0]
+
+
+def cells(net, x, h):
+    for step in x.unbind(1):
+        h = net.cell(step, h)
+    return h
+
+
+def feeding(net, x):
+    """What a cell returns is what it reads next."""
+    out = [net.cell(x[:, 0])]
+    for _ in range(2):
+        out.append(net.cell(net.b(out[-1]), out[-1]))
+    return torch.stack(out, 1)
 
 
 def convex(gate, one, other):
@@ -282,10 +340,15 @@ def test_gates(name):
     check(GATED[name])
 
 
-@pytest.mark.parametrize("name", FOLLOWED)
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_modules(name):
+    check(RECURRENT[name])
+
+
+@pytest.mark.parametrize("name", [*FOLLOWED, *RECURRENT])
 def test_gradients(name):
     """Methods that need the gradient take it from torch, and no form is in their way."""
-    net, x = make(FOLLOWED[name])
+    net, x = make((FOLLOWED | RECURRENT)[name])
     leaf = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
     found = rnnxai.explain(net, x, 1, "taylor")
