@@ -4,6 +4,7 @@ Weights are those of a ``torch.nn`` module, by name; the equations are those of 
 sequence (T, inputs) is explained at a time, so a packed sequence is just a shorter one.
 """
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,11 +23,24 @@ class Weights(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A propagation rule with its options, and how products with gates are divided."""
+    """A propagation rule with its options, and how products with gates are divided.
+
+    `others` has the rules, (method, options) each, of kinds of layers that do not follow it: "recurrent",
+    "sum" and "dense".
+    """
 
     method: str
     options: dict
     gates: str = "all"
+    others: MappingProxyType = MappingProxyType({})
+
+    def divide(self, kind, parts, b, held, books):
+        method, options = self.others.get(kind, (self.method, self.options))
+        return plain.divide(method, parts, b, held, books, **options)
+
+    def add(self, terms, held, books):
+        method, options = self.others.get("sum", (self.method, self.options))
+        return plain.add(method, terms, held, books, **options)
 
 
 def weights_of(module, layer, suffix):
@@ -88,22 +102,18 @@ def product(g, s, held, rule):
     return share * held, (1 - share) * held
 
 
-def total(terms, held, rule, books):
-    return plain.add(rule.method, terms, held, books, **rule.options)
-
-
 def rnn_back(w, seen, of_h, of_c, rule, domains, books):
     parts = [Part(seen["x"], w.of_x, *domains[0]), Part(seen["h"], w.of_h, *domains[1])]
-    return *plain.divide(rule.method, parts, w.bias_x + w.bias_h, of_h, books, **rule.options), of_c
+    return *rule.divide("recurrent", parts, w.bias_x + w.bias_h, of_h, books), of_c
 
 
 def lstm_back(w, seen, of_h, of_c, rule, domains, books):
     if w.projection is not None:
         part = Part(seen["out"], w.projection)
-        (of_h,) = plain.divide(rule.method, [part], np.zeros(len(of_h)), of_h, books, **rule.options)
+        (of_h,) = rule.divide("recurrent", [part], np.zeros(len(of_h)), of_h, books)
     of_o, through = product(seen["o"], np.tanh(seen["content"]), of_h, rule)
     terms = [seen["f"] * seen["c"], seen["i"] * seen["g"]]
-    of_past, of_new = total(terms, of_c + through, rule, books)
+    of_past, of_new = rule.add(terms, of_c + through, books)
     of_f, of_c = product(seen["f"], seen["c"], of_past, rule)
     of_i, of_g = product(seen["i"], seen["g"], of_new, rule)
     held = np.concatenate([of_i, of_f, of_g, of_o])
@@ -111,22 +121,18 @@ def lstm_back(w, seen, of_h, of_c, rule, domains, books):
 
 
 def gru_back(w, seen, of_h, of_c, rule, domains, books):
-    of_new, of_past = total([(1 - seen["z"]) * seen["n"], seen["z"] * seen["h"]], of_h, rule, books)
+    of_new, of_past = rule.add([(1 - seen["z"]) * seen["n"], seen["z"] * seen["h"]], of_h, books)
     of_not_z, of_n = product(1 - seen["z"], seen["n"], of_new, rule)
     of_z, of_h = product(seen["z"], seen["h"], of_past, rule)
-    of_nx, of_rnh = total([seen["nx"], seen["r"] * seen["nh"]], of_n, rule, books)
+    of_nx, of_rnh = rule.add([seen["nx"], seen["r"] * seen["nh"]], of_n, books)
     of_r, of_nh = product(seen["r"], seen["nh"], of_rnh, rule)
     x, h, units = seen["x"], seen["h"], len(of_n)
     gates, new = slice(2 * units), slice(2 * units, None)
     both = [Part(x, w.of_x[gates], *domains[0]), Part(h, w.of_h[gates], *domains[1])]
     bias, held = (w.bias_x + w.bias_h)[gates], np.concatenate([of_r, of_z + of_not_z])
-    x_gates, h_gates = plain.divide(rule.method, both, bias, held, books, **rule.options)
-    (x_new,) = plain.divide(
-        rule.method, [Part(x, w.of_x[new], *domains[0])], w.bias_x[new], of_nx, books, **rule.options
-    )
-    (h_new,) = plain.divide(
-        rule.method, [Part(h, w.of_h[new], *domains[1])], w.bias_h[new], of_nh, books, **rule.options
-    )
+    x_gates, h_gates = rule.divide("recurrent", both, bias, held, books)
+    (x_new,) = rule.divide("recurrent", [Part(x, w.of_x[new], *domains[0])], w.bias_x[new], of_nx, books)
+    (h_new,) = rule.divide("recurrent", [Part(h, w.of_h[new], *domains[1])], w.bias_h[new], of_nh, books)
     return x_gates + x_new, of_h + h_gates + h_new, of_c
 
 
@@ -214,7 +220,7 @@ def explain(module, head, readout, xs, target, rule, h0=None, c0=None, input_dom
     w, b = head.weight.detach().numpy(), head.bias.detach().numpy()
     held = plain.start(rule.method, w @ x + b, target)
     state = "N" if getattr(module, "nonlinearity", "tanh") == "relu" else "S"
-    (of_x,) = plain.divide(rule.method, [Part(x, w, state)], b, held, books, **rule.options)
+    (of_x,) = rule.divide("dense", [Part(x, w, state)], b, held, books)
     of_all = np.bincount(places, of_x, minlength=numbers[-1][-1] + 1)
     states = [of_all[n].reshape(a.shape) for n, a in zip(numbers, (outputs, h, c), strict=True)]
     received, _, _ = backward(module, seen, *states, rule, input_domain, books)

@@ -242,6 +242,40 @@ def test_every_rule_with_every_gate_rule(kind, gates):
         compare(case, method, options, gates)
 
 
+COMPOSITES = {
+    "sums": ({"sum": "lrp-flat", "*": "lrp-eps"}, ("lrp-eps", {}), {"sum": ("lrp-flat", {})}),
+    "recurrent": (
+        {"recurrent": {"rule": "lrp-gamma", "gamma": 1.0}, "*": "lrp-0"},
+        ("lrp-0", {}),
+        {"recurrent": ("lrp-gamma", {"gamma": 1.0})},
+    ),
+    "dense": ({"dense": "lrp-w2", "*": "lrp-eps"}, ("lrp-eps", {}), {"dense": ("lrp-w2", {})}),
+    "names": (
+        {"head": "lrp-flat", "mod*": "lrp-w2", "*": "lrp-0"},
+        ("lrp-w2", {}),
+        {"dense": ("lrp-flat", {})},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_composites(kind, name):
+    """A module's own sums bear its name, so a pattern of names takes them along."""
+    rules, (method, options), others = COMPOSITES[name]
+    case, targets = make(kind, num_layers=2), torch.tensor([0, 1, 2])
+    found, ledger = engine(case, "lrp", targets, rules=rules)
+    rule = reference.Rule(method, options, others=others)
+    for n in range(SAMPLES):
+        xs, *states = sample(case, n)
+        right, books, start = reference.explain(
+            case.net.module, case.net.head, case.net.readout, xs, n, rule, *states
+        )
+        assert np.abs(found[n].numpy() - right).max() <= TOLERANCE * np.abs(right).max()
+        assert abs(ledger.lost[n] - sum(books.values())) <= TOLERANCE * np.abs(right).max()
+        assert abs(ledger.start[n] - start) <= TOLERANCE * abs(start)
+
+
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
 @pytest.mark.parametrize("bounds", [None, (-1.0, 1.0)])
 def test_every_rule_on_plain_recurrence(nonlinearity, bounds):
@@ -286,6 +320,50 @@ def test_the_order_of_a_packed_batch_does_not_matter():
     for n, length in enumerate(LENGTHS):
         assert found[n, :length].all()
         assert not found[n, length:].any(), "padding has no relevance"
+
+
+class Packed(nn.Module):
+    """A recurrent module that is handed a packed sequence, and a layer that reads its last state."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.module, self.head = net.module, net.head
+
+    def forward(self, packed):
+        last = self.module(packed)[1]
+        h = last[0] if isinstance(last, tuple) else last
+        return self.head(h.transpose(0, 1).flatten(1))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_an_input_may_be_packed_itself(kind):
+    case = make(kind, packed=True, readout="states", batch_first=True, bidirectional=True)
+    targets = torch.tensor([0, 1, 2])
+    packed = pack_padded_sequence(case.x, LENGTHS, batch_first=True, enforce_sorted=False)
+    for method, options in SIGNED:
+        right, _ = engine(case, method, targets, **options)
+        found = rnnxai.explain(Packed(case.net), packed, targets, method, **options)
+        found, lengths = pad_packed_sequence(found, batch_first=True, total_length=STEPS)
+        assert torch.equal(lengths, LENGTHS)
+        torch.testing.assert_close(found, right, rtol=0, atol=1e-12 * float(right.abs().max()))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_relevance_of_a_modules_output_is_that_of_what_reads_it(kind, batch_first):
+    case = make(kind, num_layers=2, batch_first=batch_first)
+    targets = torch.tensor([0, 1, 2])
+    outputs = case.net.module(case.x if batch_first else case.x.transpose(0, 1))[0].detach()
+    last = outputs[:, -1] if batch_first else outputs[-1]
+    for method, options in SIGNED:
+        found = rnnxai.explain.at_layers(case.net, case.x, targets, method, layers=["module"], **options)[
+            "module"
+        ]
+        assert found.shape == outputs.shape
+        found = found if batch_first else found.transpose(0, 1)
+        right = rnnxai.explain(case.net.head, last, targets, method, **options)
+        torch.testing.assert_close(found[:, -1], right, rtol=0, atol=1e-12 * float(right.abs().max()))
+        assert not found[:, :-1].any()
 
 
 # Cells unrolled by their user
