@@ -108,19 +108,8 @@ def load(kind: str, reference: str) -> Any:
     Error
         If it cannot be imported, does not exist, or is of the wrong kind.
     """
+    found = imported(kind, reference)
     wanted = KINDS[kind]
-    name, _, attribute = reference.partition(":")
-    try:
-        module = import_module(name)
-    except Exception as error:  # whatever a stranger's module may raise
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = "" if "importlib" in place.filename else f" ({place.filename}, line {place.lineno})"
-        raise Error(
-            f"{kind} {reference!r}: {name} cannot be imported: {type(error).__name__}: {error}{where}"
-        ) from error
-    if not hasattr(module, attribute):
-        raise Error(f"{kind} {reference!r}: {_missing(name, attribute, dir(module))}")
-    found = getattr(module, attribute)
     if wanted.base:
         base_module, _, base = wanted.base.partition(":")
         right = isinstance(found, type) and issubclass(found, getattr(import_module(base_module), base))
@@ -130,6 +119,35 @@ def load(kind: str, reference: str) -> Any:
         what = f"the class {found.__qualname__}" if isinstance(found, type) else f"a {type(found).__name__}"
         raise Error(f"{kind} {reference!r}: it is {what}; {wanted.what} would be right")
     return found
+
+
+def imported(what: str, reference: str) -> Any:
+    """Import whatever a reference leads to.
+
+    Parameters
+    ----------
+    what : str
+        What it should be, for messages.
+    reference : str
+        ``package.module:Name``.
+
+    Raises
+    ------
+    Error
+        If it cannot be imported or does not exist.
+    """
+    name, _, attribute = reference.partition(":")
+    try:
+        module = import_module(name)
+    except Exception as error:  # whatever a stranger's module may raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if "importlib" in place.filename else f" ({place.filename}, line {place.lineno})"
+        raise Error(
+            f"{what} {reference!r}: {name} cannot be imported: {type(error).__name__}: {error}{where}"
+        ) from error
+    if not hasattr(module, attribute):
+        raise Error(f"{what} {reference!r}: {_missing(name, attribute, dir(module))}")
+    return getattr(module, attribute)
 
 
 def parameters(target: str) -> list[str] | None:

@@ -38,6 +38,7 @@ ARROWS = {
 WITH_TORCH = {"models", "explain", "training", "stages", "cli"}
 # Module: its part, where that is not the name of its folder.
 PARTS = {
+    "__main__": "cli",
     "_lazy": "ground",
     "errors": "ground",
     "files": "ground",

@@ -1,0 +1,20 @@
+"""The commands by name.
+
+Each is a function that adds the command's arguments to a parser and sets what runs them (`run`). Its module
+is imported when the command is asked for, and does without torch until it runs.
+"""
+
+from rnnxai.registry import Entry, Registry
+
+COMMANDS = Registry(
+    "command",
+    {
+        "models": Entry("rnnxai.cli.models:arguments", "list the architectures and count their parameters"),
+        "methods": Entry(
+            "rnnxai.cli.methods:arguments", "list the explanation methods, what they conserve and how exactly"
+        ),
+        "check": Entry(
+            "rnnxai.cli.check:arguments", "say what a method would do in each layer of a model, and where not"
+        ),
+    },
+)
