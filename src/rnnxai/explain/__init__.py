@@ -8,7 +8,7 @@ __getattr__, __dir__ = exports(
         "METHODS": "rnnxai.explain.methods:METHODS",
         "Ledger": "rnnxai.explain.ledger:Ledger",
         "at_layers": "rnnxai.explain.api:at_layers",
-        "check": "rnnxai.explain.check:check",
+        "check": "rnnxai.explain.preview:check",
         "explain": "rnnxai.explain.api:explain",
     },
     call="explain",

@@ -11,14 +11,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
-from rnnxai.explain.explainer import Batch
+from rnnxai.explain.explainer import Batch, heatmap
 from rnnxai.explain.inputs import Inputs
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.parts import Bounds
 from rnnxai.explain.plan import Plan, Target
 from rnnxai.explain.recording import Recording
 from rnnxai.explain.signals import domain_of
-from rnnxai.explain.strategy import make_strategy
+from rnnxai.explain.strategy import Strategy, make_strategy
 
 Classes: TypeAlias = Tensor | Sequence[int] | int | str | None
 Targets: TypeAlias = Classes | tuple[Classes, Classes]
@@ -137,8 +137,8 @@ def at_layers(
     Returns
     -------
     dict of str to Tensor
-        Relevance (or the gradient) in the shape of each layer's output; of a layer that was used several
-        times all of it, stacked along axis 1.
+        Relevance (or the gradient) in the shape of each layer's output, (N, ...); of a layer that was used
+        at T steps all of it, (N, T, ...).
 
     Raises
     ------
@@ -146,29 +146,41 @@ def at_layers(
         If there is no such layer, or nothing of the decision goes through it in a form that can be told.
     """
     strategy = make_strategy(method, options)
-    with _batch(model, inputs, targets, bounds, forward_args) as batch, _observed(model, layers) as seen:
+    with _observed(model, layers) as returned, _batch(model, inputs, targets, bounds, forward_args) as batch:
         recording = batch.recording
+        outputs = {}
         for name in layers:
-            if not seen[name]:
-                seen[name] = recording.outputs(name.removeprefix("cell."))
-        outputs = [output for name in layers for output in seen[name] if output.requires_grad]
-        empty = [name for name in layers if not seen[name]]
-        if empty:
-            raise Error(
-                f"layer {empty[0]!r} was not used, or returns no tensor that depends on the input, so no "
-                "relevance is at its output"
-            )
-        arrived = recording.walk_back(strategy, batch.begin(strategy), also=outputs)[len(recording.leaves) :]
-    found = dict(zip(map(id, outputs), arrived, strict=True))
-    relevance = {}
-    for name in layers:
-        values = [found[id(output)] for output in seen[name] if id(output) in found]
-        if strategy.heatmap == "times input":
-            values = [v * o.detach() for v, o in zip(values, seen[name], strict=True)]
-        if strategy.heatmap == "squared":
-            values = [value.square() for value in values]
-        relevance[name] = values[0] if len(values) == 1 else torch.stack(values, 1)
-    return relevance
+            # A layer that was followed step by step is known to the recording alone.
+            seen = recording.outputs(name.removeprefix("cell.")) or [(x, False) for x in returned[name]]
+            outputs[name] = [(x, all_steps) for x, all_steps in seen if x.requires_grad]
+            if not outputs[name]:
+                raise Error(
+                    f"layer {name!r} was not used, or returns no tensor that depends on the input, so no "
+                    "relevance is at its output"
+                )
+        tensors = [x for seen in outputs.values() for x, _ in seen]
+        arrived = iter(
+            recording.walk_back(strategy, batch.begin(strategy), also=tensors)[len(recording.leaves) :]
+        )
+        return {
+            name: _stacked(name, [_of_layer(strategy, *use, next(arrived)) for use in seen])
+            for name, seen in outputs.items()
+        }
+
+
+def _of_layer(strategy: Strategy, output: Tensor, all_steps: bool, arrived: Tensor) -> Tensor:
+    values = heatmap(strategy, output, arrived)
+    return values.transpose(0, 1) if all_steps else values
+
+
+def _stacked(name: str, uses: Sequence[Tensor]) -> Tensor:
+    shapes = sorted({tuple(use.shape) for use in uses})
+    if len(shapes) > 1:
+        raise Error(
+            f"layer {name!r} was used for outputs of shapes {shapes}, which cannot be stacked; name layers that "
+            "return the same shape each time"
+        )
+    return uses[0] if len(uses) == 1 else torch.stack(list(uses), 1)
 
 
 def recorded(
@@ -254,7 +266,7 @@ def _check_inputs(inputs: Any, model: nn.Module) -> None:
     data = inputs.data if _is_packed(inputs) else inputs
     if not isinstance(data, Tensor) or data.dim() == 0 or len(data) == 0:
         found = f"shape {tuple(data.shape)}" if isinstance(data, Tensor) else f"type {type(data).__name__}"
-        raise Error(f"images have {found}; a tensor (N, ...) with at least one image would be right")
+        raise Error(f"inputs have {found}; a tensor (N, ...) with at least one sample would be right")
     weight = next(model.parameters(), data)
     tokens = data.dtype in (torch.int64, torch.int32) and any(
         isinstance(m, nn.Embedding) for m in model.modules()
@@ -263,10 +275,10 @@ def _check_inputs(inputs: Any, model: nn.Module) -> None:
         return
     if not data.is_floating_point() or (data.dtype, data.device) != (weight.dtype, weight.device):
         raise Error(
-            f"images are {data.dtype} on {data.device}; the model takes {weight.dtype} on {weight.device}"
+            f"inputs are {data.dtype} on {data.device}; the model takes {weight.dtype} on {weight.device}"
         )
     if not data.detach().isfinite().all():
-        raise Error("images hold values that are not finite; only numbers can be explained")
+        raise Error("inputs hold values that are not finite; only numbers can be explained")
 
 
 def _check_bounds(inputs: Any, bounds: Bounds) -> None:
@@ -285,7 +297,7 @@ def _check_bounds(inputs: Any, bounds: Bounds) -> None:
     least, most = (float(value) for value in torch.aminmax(data.detach()))
     if not (low <= least and most <= high):
         raise Error(
-            f"images range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input"
+            f"inputs range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input"
         )
 
 
@@ -315,6 +327,6 @@ def _classes(targets: Classes, scores: Tensor) -> Tensor:
     if classes.shape != scores.shape[:1] or not whole:
         raise Error(
             f"targets have shape {tuple(classes.shape)} and type {classes.dtype}; "
-            f"one class index for each of the {len(scores)} images would be right"
+            f"one class index for each of the {len(scores)} samples would be right"
         )
     return classes.long()

@@ -145,14 +145,9 @@ class Batch:
         return Explanation(relevance, total, ledger)
 
     def _heatmap(self, strategy: Strategy, arrived: Sequence[Tensor]) -> Tensor:
-        maps = []
-        for leaf, values in zip(self.recording.leaves, arrived, strict=True):
-            if strategy.heatmap == "squared":
-                values = values.square()
-            elif strategy.heatmap == "times input":
-                values = values * leaf.detach()
-            maps.append(values)
-        if self.recording.leaves[0] is self.recording.leaf:
+        leaves = self.recording.leaves
+        maps = [heatmap(strategy, leaf, values) for leaf, values in zip(leaves, arrived, strict=True)]
+        if leaves[0] is self.recording.leaf:
             return maps[0]
         return torch.stack([embedded.sum(-1) for embedded in maps]).sum(0)  # of tokens
 
@@ -234,6 +229,17 @@ class Batch:
         flat = self.inputs.data.flatten(1)
         span: Tensor = flat.amax(1) - flat.amin(1)
         return span.view(-1, *[1] * (self.inputs.data.dim() - 1))
+
+
+def heatmap(strategy: Strategy, values: Tensor, arrived: Tensor) -> Tensor:
+    """Return what a strategy makes of what arrived at some values."""
+    match strategy.heatmap:
+        case "squared":
+            return arrived.square()
+        case "times input":
+            return arrived * values.detach()
+        case _:
+            return arrived
 
 
 def _check_targets(targets: Tensor, scores: Tensor) -> None:

@@ -313,6 +313,7 @@ def _merged(
         return Layer(old.name, old.kind, old.map, weights, offset)
 
     layer = recorder.layer(("merged", id(old), id(statistics)), make)
+    recorder.outputs[old.name].pop()  # nothing walks back to what was computed before the norm
     parts = []
     for part in before.parts:
         layer.domains.add(part.domain)

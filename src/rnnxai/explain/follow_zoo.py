@@ -21,16 +21,20 @@ DENSE = maps.Dense()
 def affine(recorder: Recorder, func: Any, layer: PartedLinear, *inputs: Tensor) -> Tensor:
     """Follow a layer that reads all its parts at once."""
     record = _record(recorder, layer)
-    with torch.no_grad():
-        z = layer(*inputs)
     if not recorder.any_signal(inputs, f"layer {record.name!r}"):
-        constant: Tensor = z
+        constant: Tensor = func(layer, *inputs)
         return constant
-    given = [*inputs, *_absent(layer, len(inputs), inputs[0])]
-    parts = [recorder.part(record, index, x) for index, x in enumerate(given)]
-    # (K, T, N, ...) holds all time steps, (K, N, ...) the current one.
-    all_steps = inputs[0].dim() == 3 + layer.axes
-    return recorder.apply(record, parts, given, z, all_steps=all_steps)
+    with torch.no_grad():
+        z = layer(*inputs)[0]
+    singles = [recorder.move(Tensor.__getitem__, x, 0) for x in inputs]
+    given = len(singles)
+    singles += _absent(layer, given, singles[0])
+    parts = [recorder.part(record, index, x, zero=index >= given) for index, x in enumerate(singles)]
+    # (T, N, ...) holds all time steps, (N, ...) the current one.
+    all_steps = singles[0].dim() == 2 + layer.axes
+    result = recorder.apply(record, parts, singles, z, all_steps=all_steps)
+    stack: Tensor = recorder.move(Tensor.unsqueeze, result, 0)
+    return stack
 
 
 def project(recorder: Recorder, func: Any, layer: PartedLinear, x: Tensor) -> Sequence[Any]:
@@ -56,7 +60,10 @@ def complete(recorder: Recorder, func: Any, layer: PartedLinear, projected: Any,
         z = layer.complete(value.unsqueeze(0), *rest)[0]
     singles = [recorder.move(Tensor.__getitem__, x, 0) for x in rest]
     singles += _absent(layer, 1 + len(rest), value)
-    parts = [first, *(recorder.part(record, index, x) for index, x in enumerate(singles, start=1))]
+    others = [
+        recorder.part(record, index, x, zero=index > len(rest)) for index, x in enumerate(singles, start=1)
+    ]
+    parts = [first, *others]
     result = recorder.apply(record, parts, [link, *singles], z)
     stack: Tensor = recorder.move(Tensor.unsqueeze, result, 0)
     return stack

@@ -30,8 +30,8 @@ MOVES: frozenset[Function] = frozenset(
         "float", "gather", "index_select", "masked_select", "max", "maximum", "min", "minimum", "moveaxis",
         "movedim", "narrow", "permute", "repeat", "repeat_interleave", "reshape", "reshape_as", "roll",
         "rot90", "select", "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t",
-        "take_along_dim", "tensor_split", "tile", "to", "transpose", "tril", "triu", "type_as", "unbind", "unflatten", "unfold",
-        "unsqueeze", "view", "view_as",
+        "take_along_dim", "tensor_split", "tile", "to", "transpose", "tril", "triu", "type_as", "unbind",
+        "unflatten", "unfold", "unsqueeze", "view", "view_as",
     )
     | {vars(torch._C.TensorBase)[name].__get__ for name in ("T", "mT", "H", "mH")}
     | {
@@ -121,24 +121,17 @@ def instead_of(func: Function) -> str:
     return _INSTEAD.get(name_of(func).rpartition(".")[2], _KNOWN)
 
 
-def written_in_place(func: Function) -> Function | None:
-    """Return the function that computes what another writes into its first argument, ``add`` for ``add_``.
-
-    Raises
-    ------
-    LookupError
-        If a function writes in place and has no such counterpart: ``x[...] = y``.
-    """
+def writes_in_place(func: Function) -> bool:
+    """Tell whether a function overwrites its first argument: ``add_``, ``x[...] = y``."""
     name = name_of(func).rpartition(".")[2]
-    if name == "__setitem__":
-        raise LookupError
-    if not name.endswith("_") or name.endswith("__"):
-        return None
-    for owner in (Tensor, F):
-        if hasattr(owner, name.removesuffix("_")):
-            function: Function = getattr(owner, name.removesuffix("_"))
-            return function
-    raise LookupError
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+
+
+def written_in_place(func: Function) -> Function | None:
+    """Return the function that computes what another writes into its first argument: ``add`` for ``add_``."""
+    name = name_of(func).rpartition(".")[2].removesuffix("_")
+    found: Function | None = getattr(Tensor, name, None) or getattr(F, name, None)
+    return None if name_of(func).endswith("__") else found
 
 
 def operands_of(func: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:

@@ -34,7 +34,7 @@ class Place:
     numbers : Tensor or None
         Sample numbers of its output, if the books are kept.
     all_steps : bool
-        Whether axis 1 of its output is time, from step 0.
+        Whether axis 0 of its output is time, from step 0.
     """
 
     name: str

@@ -11,6 +11,7 @@ from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Kind, Power, 
 from rnnxai.explain.maps import Map
 
 Bounds = tuple[float, float]
+_FACTORS = {Input.VALUE, Input.POSITIVE, Input.NEGATIVE}  # 0 where the input is 0
 ALIKE = (Channel(1, {Domain.NON_NEGATIVE: (Term(Input.VALUE, AS_IS),)}),)
 
 
@@ -117,6 +118,8 @@ class Part:
         Whether the values do not depend on the model's input, as an initial state does not.
     numbers : Tensor or None
         Sample numbers in the shape of x, if the books are kept.
+    zero : bool
+        Whether all values are known to be zeros, so that only rules that ignore values need its weights.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class Part:
         bounds: Bounds | None = None,
         constant: bool = False,
         numbers: Tensor | None = None,
+        zero: bool = False,
     ) -> None:
         self.layer = layer
         self.index = index
@@ -136,6 +140,7 @@ class Part:
         self.bounds = bounds or (0.0, 0.0)
         self.constant = constant
         self.numbers = numbers
+        self.zero = zero
         self._sums: dict[Term, Tensor] = {}
         self._mass: Tensor | None = None
 
@@ -144,6 +149,8 @@ class Part:
         return _total([self._sum(term) for term in channel.terms[self.domain]])
 
     def _sum(self, term: Term) -> Tensor:
+        if self.zero and term.input in _FACTORS:
+            return self.x.new_zeros(())
         if term not in self._sums:  # explainers share terms: the z+ of DTD is the alpha part of LRP
             weight = self.layer.modified(self.index, term.weight)
             self._sums[term] = self.layer.map.apply(self._modified(term.input), weight)
@@ -188,6 +195,8 @@ class Part:
         pulled: dict[Input, Tensor] = {}
         for channel, quotient in zip(channels, quotients, strict=True):
             for term in channel.terms[self.domain]:
+                if self.zero and term.input in _FACTORS:
+                    continue
                 weight = self.layer.modified(self.index, term.weight)
                 message = self.layer.map.pull(quotient, weight, self.x)
                 so_far = pulled.get(term.input)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
 from rnnxai.explain.functions import CATS, depends_on, flat, label_of, replaced
 from rnnxai.explain.operations import Apply, Call, Pass, Place, Projection, Source
@@ -46,8 +47,8 @@ class Recorder:
         What stands beside each other in a tensor, so that a layer can read it as parts of their own.
     layers : dict
         Every layer that was used, in the order of use.
-    outputs : dict of str to list of Tensor
-        What layers computed, by name.
+    outputs : dict of str to list of (Tensor, bool)
+        What layers computed, by name, and whether its axis 0 is time.
     hindrance : str or None
         Why relevance cannot go through this model. The gradient still can.
     """
@@ -63,7 +64,7 @@ class Recorder:
         self.hindrance: str | None = None
         self.calls: MutableMapping[Tensor, Call] = WeakTensorKeyDictionary()
         self.joined: MutableMapping[Tensor, tuple[Sequence[Tensor], int]] = WeakTensorKeyDictionary()
-        self.outputs: dict[str, list[Tensor]] = {}
+        self.outputs: dict[str, list[tuple[Tensor, bool]]] = {}
         self.layers: dict[int, Layer] = {}
         self._uses: Counter[str] = Counter()
 
@@ -75,12 +76,16 @@ class Recorder:
         """Tell whether a value depends on the input, and note when it does in a way that nobody saw."""
         if x in self.signals:
             return True
-        if isinstance(x, Tensor) and x.requires_grad and depends_on(x, self.leaves):
-            self.hinder(
-                f"{reader} reads a tensor of shape {tuple(x.shape)} that comes from the images by a way that "
-                "cannot be followed (a custom autograd function?), so the recording lost track of a signal"
-            )
-        return False
+        if not (isinstance(x, Tensor) and x.requires_grad and depends_on(x, self.leaves)):
+            return False
+        self.hinder(
+            f"{reader} reads a tensor of shape {tuple(x.shape)} that comes from the inputs by a way that "
+            "cannot be followed (a custom autograd function?), so the recording lost track of a signal"
+        )
+        if self.keeps_books:
+            raise Error(f"relevance cannot be propagated: {self.hindrance}")
+        self.signals[x] = Signal(Domain.SIGNED)
+        return True
 
     def any_signal(self, items: Iterable[Any], reader: str) -> bool:
         """Tell whether any of some values depends on the input; all of them are looked at."""
@@ -101,13 +106,13 @@ class Recorder:
         """Return a layer of the plan."""
         return self.plan.layer(key, make)
 
-    def part(self, layer: Layer, index: int, x: Tensor) -> Part:
-        """Return an input of a layer."""
+    def part(self, layer: Layer, index: int, x: Tensor, *, zero: bool = False) -> Part:
+        """Return an input of a layer; `zero` says that it is known to hold zeros."""
         reader = f"layer {layer.name!r}"
         signal = self.signals.get(x) if self.is_signal(x, reader) else None
         if signal is None:  # an initial state, say
-            domain = Domain.SIGNED if bool((x.detach() < 0).any()) else Domain.NON_NEGATIVE
-            part = Part(layer, index, x.detach(), domain, constant=True)
+            domain = Domain.SIGNED if not zero and bool((x.detach() < 0).any()) else Domain.NON_NEGATIVE
+            part = Part(layer, index, x.detach(), domain, constant=True, zero=zero)
         else:
             part = Part(layer, index, x.detach(), signal.domain, signal.bounds, numbers=signal.numbers)
             layer.reads_input |= signal.is_input
@@ -136,7 +141,7 @@ class Recorder:
         only_losses : bool
             Whether the books show it only where something is lost.
         all_steps : bool
-            Whether axis 1 of the output is time.
+            Whether axis 0 of the output is time.
         """
         numbers = self._numbers_of(parts, z, layer.map.axes)
         for part in parts:  # a constant belongs to the samples it is put beside
@@ -151,7 +156,7 @@ class Recorder:
         self.signals[result] = Signal(Domain.SIGNED, numbers=numbers)
         self.calls[result] = call
         if not only_losses:
-            self.outputs.setdefault(layer.name, []).append(result)
+            self.outputs.setdefault(layer.name, []).append((result, all_steps))
         return result
 
     def _numbers_of(self, parts: Sequence[Part | PartStep], z: Tensor, axes: Sequence[int]) -> Tensor | None:
@@ -247,6 +252,24 @@ class Recorder:
         if func in CATS:
             axis = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % result.dim()
             self.joined[result] = given, axis - result.dim()
+        return result
+
+    def put(self, x: Tensor, index: Any, value: Tensor) -> Tensor:
+        """Return x with a signal in place of some of its elements."""
+        result = x.clone()
+        result[index] = value
+        signals = [self.signals[item] for item in (x, value) if item in self.signals]
+        numbers = None
+        if self.keeps_books:
+            known = self.signals[x].numbers if x in self.signals else None
+            numbers = torch.zeros_like(x, dtype=torch.float64) if known is None else known.clone()
+            theirs = self.signals[value].numbers
+            if theirs is not None:
+                numbers[index] = theirs
+        alike = len({(signal.domain, signal.bounds) for signal in signals}) == 1
+        positive = x in self.signals or bool((x >= 0).all())
+        domain = signals[0].domain if alike and positive else Domain.SIGNED
+        self.signals[result] = signals[0].hidden(domain, numbers)
         return result
 
     def inputs_of(self, x: Tensor, axis: int) -> Sequence[Tensor]:

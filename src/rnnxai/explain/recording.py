@@ -17,6 +17,7 @@ from rnnxai.explain.functions import (
     name_of,
     operands_of,
     replaced,
+    writes_in_place,
     written_in_place,
 )
 from rnnxai.explain.inputs import Inputs
@@ -69,6 +70,7 @@ class Recording(TorchFunctionMode):
                 recorder.tokens = leaf
             with self:
                 scores = inputs.run(plan.model, leaf)
+        scores = self._newest(scores)
         self._renamed.clear()
         if not isinstance(scores, Tensor):
             raise Error(
@@ -76,6 +78,7 @@ class Recording(TorchFunctionMode):
                 "so wrap it in a module that picks them"
             )
         self.scores: Tensor = scores
+        self._depends = recorder.is_signal(scores, "the explanation")
 
     @property
     def hindrance(self) -> str | None:
@@ -92,8 +95,8 @@ class Recording(TorchFunctionMode):
         """Every layer that was used, in the order of use; each sum of signals is one."""
         return list(self._recorder.layers.values())
 
-    def outputs(self, layer: str) -> list[Tensor]:
-        """Return the outputs of a layer, one for each time that it was used."""
+    def outputs(self, layer: str) -> list[tuple[Tensor, bool]]:
+        """Return the outputs of a layer, one for each use, and whether axis 0 is time."""
         return self._recorder.outputs.get(layer, [])
 
     def walk_back(
@@ -129,8 +132,8 @@ class Recording(TorchFunctionMode):
         recorder = self._recorder
         if strategy.rule is not None and recorder.hindrance:
             raise Error(f"relevance cannot be propagated: {recorder.hindrance}")
-        if not recorder.leaves or not self.scores.requires_grad:
-            raise Error("the scores do not depend on the images, so there is nothing to explain")
+        if not self._depends:
+            raise Error("the scores do not depend on the inputs, so there is nothing to explain")
         recorder.walk.strategy, recorder.walk.ledger = strategy, ledger
         try:
             return list(
@@ -181,26 +184,29 @@ class Recording(TorchFunctionMode):
 
     def _other(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Do what is not known: a write in place, something without a gradient, or a hindrance."""
-        try:
-            plain = written_in_place(func)
-        except LookupError:
-            self._recorder.hinder(
-                f"{name_of(func)} writes in place where a signal is, and what stood there is lost to an "
-                "explanation; compute a new tensor instead"
-            )
-            return func(*args, **kwargs)
-        if plain is not None:
-            with self:
-                result = plain(*args, **kwargs)
-            if args[0]._is_view():
-                self._recorder.hinder(
-                    f"{name_of(func)} writes in place into a view of another tensor; compute a new one"
-                )
-            self._renamed.append((args[0], result))
-            return result
+        if writes_in_place(func):
+            return self._write(func, args, kwargs)
         result = func(*args, **kwargs)
         if any(isinstance(output, Tensor) and output.requires_grad for output in flat(result)):
             self._recorder.hinder(
                 f"{name_of(func)} cannot be explained, because its relevance is not known; {instead_of(func)}"
             )
+        return result
+
+    def _write(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute a new tensor instead of writing over one, and let it take the old one's place."""
+        plain = written_in_place(func)
+        if plain is not None:
+            with self:
+                result = plain(*args, **kwargs)
+        elif args[-1] in self._recorder.signals:  # x[...] = y moves y to its place
+            result = self._recorder.put(*args)
+        else:
+            self._recorder.hinder(
+                f"{name_of(func)} writes in place where a signal is, and what stood there is lost to an "
+                "explanation; compute a new tensor instead"
+            )
+            result = args[0].clone()
+            func(result, *args[1:], **kwargs)
+        self._renamed.append((args[0], result))
         return result

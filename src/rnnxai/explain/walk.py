@@ -21,11 +21,11 @@ class Walk:
     ledger: Ledger | None = None
 
     def book(self, layer: str, step: int | None, column: str, values: Tensor, numbers: Tensor | None) -> None:
-        """Book values, of which `numbers` says whose they are; a step of None means that axis 1 is time."""
+        """Book values, of which `numbers` says whose they are; a step of None means that axis 0 is time."""
         if self.ledger is None or numbers is None:
             return
         if step is None:
-            for t, (one, theirs) in enumerate(zip(values.unbind(1), numbers.unbind(1), strict=True)):
+            for t, (one, theirs) in enumerate(zip(values, numbers, strict=True)):
                 self.book(layer, t, column, one, theirs)
             return
         booked = per_sample(values, numbers, len(self.ledger.start))

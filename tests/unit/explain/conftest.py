@@ -12,8 +12,21 @@ from rnnxai.models.layers import Affine
 SIZES = {
     "shallow": {"hidden": 7, "recurrent": 5},
     "deep": {"encoder": 6, "hidden": 7, "recurrent": 5, "decoder": 4},
+    "deep-v2": {"first": 6, "encoder": 7, "hidden": 7, "recurrent": 5, "decoder": 4},
+    "deep-sd": {"encoder": 6, "hidden": 7, "recurrent": 5, "decoder": 4},
+    "conv-deep": {"channels1": 2, "channels2": 3, "encoder": 6, "hidden": 7, "recurrent": 5, "decoder": 4},
+    "conv-plus-deep": {"channels1": 2, "channels2": 3, "encoder": 6, "hidden": 7, "recurrent": 5},
     "r-lstm": {"encoder": 6, "cells": 5},
+    "r-lstm-sd": {"encoder": 6, "cells": 5},
+    "conv-r-lstm-sd": {"channels1": 2, "channels2": 3, "encoder": 6, "cells": 5},
+    "conv-plus-r-lstm-sd": {"channels1": 2, "channels2": 3, "encoder": 6, "cells": 5},
 }
+
+
+@pytest.fixture(params=SIZES)
+def architecture(request):
+    """Each recurrent architecture in turn."""
+    return request.param
 
 
 @pytest.fixture
