@@ -13,35 +13,37 @@ from comparison import (
     GATED,
     GATES,
     GRADIENTS,
-    RECURRENT,
     RELEVANCE,
-    STEPS,
-    WEIGHTS,
+    STEPS_OF,
     case,
     error,
+    networks_compared,
     reference_gradient,
     reference_relevance,
 )
 
 import rnnxai
-from rnnxai.explain.ledger import COLUMNS
+from rnnxai.explain.ledger import COLUMNS, LOST
 
 TOLERANCE = 1e-9
 SAMPLES = 300
-ALL_WEIGHTS = [
-    ("fresh", "thesis"),
+MORE_WEIGHTS = [
     ("fresh", "none"),
     ("wide", "thesis"),
     ("trained", "none"),
     ("trained", "plain"),
     ("positive", "thesis"),
-    ("positive", "none"),
 ]
+# Between them they hold every kind of layer, sum and product, beside each other and apart.
+DIVERSE = ["shallow", "deep", "r-lstm", "conv-plus-r-lstm-sd", "mnist-cnn"]
 NETWORKS = [
-    (architecture, steps, *weights)
-    for architecture in ARCHITECTURES
-    for steps in (STEPS if architecture in RECURRENT else [1])
-    for weights in (WEIGHTS if steps != 4 else WEIGHTS + ALL_WEIGHTS)
+    *((architecture, steps, "trained", "thesis") for architecture, steps in networks_compared()),
+    *((architecture, STEPS_OF[architecture], "one-sided", "none") for architecture in ARCHITECTURES),
+    *(
+        (architecture, STEPS_OF[architecture], *weights)
+        for architecture in DIVERSE
+        for weights in MORE_WEIGHTS
+    ),
 ]
 NAMES = ["-".join(map(str, network)) for network in NETWORKS]
 every_network = pytest.mark.parametrize("network", NETWORKS, ids=NAMES)
@@ -73,17 +75,20 @@ def compare(network, targets, method, images=None, **options):
 
 
 def assert_same_books(table, books):
-    """Compare every row; sums and pooling have one only where something is lost."""
-    rows = table.set_index(["layer", "step"])
-    assert rows.index.is_unique
+    """Compare the rows of layers with weights, and what is lost in others, which need not have rows."""
+    rows = table.set_index(["layer", "step"]).T.to_dict()
+    assert len(rows) == len(table)
     largest = max(abs(value) for row in books.values() for value in row.values())
-    for place, right in books.items():
-        if place not in rows.index and books.may_be_silent(place):
-            continue
+    weighted = books.of_kind("dense", "convolution")
+    for place, right in weighted.items():
+        found = rows.pop(place, dict.fromkeys(COLUMNS, 0.0))
         for column in COLUMNS:
-            found = rows[column].get(place, 0.0)
-            assert abs(found - right[column]) <= TOLERANCE * largest, (place, column)
-    assert set(rows.index) <= set(books)
+            assert abs(found[column] - right[column]) <= TOLERANCE * largest, (place, column)
+    assert {layer for layer, _ in rows} <= {"add", "avg_pool2d"}
+    for column in LOST:
+        found = sum(row[column] for row in rows.values())
+        right = sum(row[column] for row in books.of_kind("sum", "pooling").values())
+        assert abs(found - right) <= TOLERANCE * largest, column
 
 
 @every_network
@@ -102,8 +107,7 @@ def test_relevance_and_books(network, name):
 
 @pytest.mark.parametrize("gates", GATES[1:])
 @pytest.mark.parametrize("name", RELEVANCE)
-@pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize("architecture", GATED)
+@pytest.mark.parametrize("architecture, steps", GATED)
 def test_gate_rules(architecture, steps, name, gates):
     network = architecture, steps, "trained", "thesis"
     method, options = RELEVANCE[name]
@@ -130,7 +134,7 @@ def compare_gradients(network, targets, method, compute, found_with=None, **opti
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_gradients_of_the_reference_by_a_complex_step(architecture):
-    _, net, images, targets = case(architecture, steps_of(architecture), "trained", "thesis")
+    _, net, images, targets = case(architecture, STEPS_OF[architecture], "trained", "thesis")
     for image, target in zip(images, targets.tolist(), strict=True):
         for targets in (target, (target, (target + 1) % 4)):
             found = reference.gradient(net, image[0].numpy(), targets)
@@ -141,9 +145,9 @@ def test_the_gradients_of_the_reference_by_a_complex_step(architecture):
 
 
 @pytest.mark.parametrize("name", RELEVANCE)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", DIVERSE)
 def test_a_contrast_of_two_classes(architecture, name):
-    network = architecture, steps_of(architecture), "trained", "plain"
+    network = architecture, STEPS_OF[architecture], "trained", "plain"
     model, _, images, best = case(*network)
     method, options = RELEVANCE[name]
     compare(network, (best, model(images).argmin(1)), method, **options)
@@ -151,19 +155,19 @@ def test_a_contrast_of_two_classes(architecture, name):
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", DIVERSE)
 def test_gradients_of_a_contrast(architecture, name):
-    network = architecture, steps_of(architecture), "trained", "thesis"
+    network = architecture, STEPS_OF[architecture], "trained", "thesis"
     best = case(*network)[-1]
     method, options, compute = GRADIENTS[name]
     compare_gradients(network, (best, (best + 1) % 4), method, compute, **options)
 
 
 @pytest.mark.parametrize("name", RELEVANCE)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", DIVERSE)
 def test_a_negative_score(architecture, name):
     """Deep Taylor decomposition and the alpha-beta rule have nothing to explain then; others do."""
-    network = architecture, steps_of(architecture), "wide", "thesis"
+    network = architecture, STEPS_OF[architecture], "wide", "thesis"
     model, _, images, _ = case(*network)
     scores = model(images)
     assert (scores.amin(1) < 0).all()
@@ -182,13 +186,13 @@ def test_ways_to_name_a_target(method):
     def found(targets):
         return rnnxai.explain(model, images, targets, method)
 
-    assert torch.equal(found(2), found(torch.full((3,), 2)))
+    assert torch.equal(found(1), found(torch.ones(3, dtype=torch.long)))
     assert torch.equal(found("predicted"), found(best))
     assert torch.equal(found(None), found(best))
     assert torch.equal(rnnxai.explain(model, images, method=method), found(best))
-    assert torch.equal(found((0, 2)), found((torch.zeros(3, dtype=torch.long), torch.full((3,), 2))))
-    assert torch.equal(found(("predicted", 2)), found((best, 2)))
-    assert not torch.allclose(found(2), found(best))
+    assert torch.equal(found((1, 2)), found((torch.ones(3, dtype=torch.long), torch.full((3,), 2))))
+    assert torch.equal(found(("predicted", 1)), found((best, 1)))
+    assert not torch.allclose(found(int(model(images)[0].argmin())), found(best))
 
 
 BOUNDS = {"wider": (-1.5, 2.0), "any": (-inf, inf), "non-negative": (0.0, inf)}
@@ -196,9 +200,10 @@ BOUNDS = {"wider": (-1.5, 2.0), "any": (-inf, inf), "non-negative": (0.0, inf)}
 
 @pytest.mark.parametrize("bounds", BOUNDS)
 @pytest.mark.parametrize("name", RELEVANCE)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", DIVERSE)
 def test_ranges_of_the_input(architecture, name, bounds):
-    network = architecture, steps_of(architecture), "trained", "plain"
+    kind = "positive" if bounds == "non-negative" else "trained"  # or no score of theirs is positive
+    network = architecture, STEPS_OF[architecture], kind, "thesis"
     model, _, images, _ = case(*network)
     images = images.abs() if bounds == "non-negative" else images
     method, options = RELEVANCE[name]
@@ -207,9 +212,9 @@ def test_ranges_of_the_input(architecture, name, bounds):
 
 @pytest.mark.parametrize("variant", ["sum", "average", "max"])
 @pytest.mark.parametrize("name", RELEVANCE)
-@pytest.mark.parametrize("architecture", ["conv-plus-r-lstm-sd", "lenet", "mnist-cnn"])
+@pytest.mark.parametrize("architecture", ["conv-plus-deep", "mnist-cnn"])
 def test_ways_to_pool(architecture, name, variant):
-    network = architecture, steps_of(architecture), "trained", "thesis", variant
+    network = architecture, STEPS_OF[architecture], "trained", "thesis", variant
     method, options = RELEVANCE[name]
     compare(network, case(*network)[-1], method, **options)
 
@@ -217,9 +222,9 @@ def test_ways_to_pool(architecture, name, variant):
 # Methods made of gradients
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", DIVERSE)
 def test_a_baseline_and_points(architecture):
-    network = architecture, steps_of(architecture), "trained", "thesis"
+    network = architecture, STEPS_OF[architecture], "trained", "thesis"
     targets = torch.tensor([0, 1, 3])
     for options in ({"points": 1}, {"points": 8, "baseline": 0.25}):
         compare_gradients(network, targets, "integrated-gradients", reference.integrated, **options)
@@ -231,7 +236,7 @@ def test_integrated_gradients_are_complete():
     found = rnnxai.explain(model, images, targets, "integrated-gradients", points=200)
     scores = model(torch.cat([images, torch.full_like(images, -1)])).detach()
     fall = (scores[:3] - scores[3:]).gather(1, targets[:, None])[:, 0]
-    torch.testing.assert_close(found.sum((1, 2, 3)), fall, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(found.sum((1, 2, 3)), fall, rtol=1e-2, atol=0)
 
 
 OCCLUSIONS = [{"steps": 3}, {"steps": 12, "value": 0.5}, {"steps": 3, "axis": -2}, {"steps": 1}]
@@ -240,7 +245,7 @@ OCCLUSIONS = [{"steps": 3}, {"steps": 12, "value": 0.5}, {"steps": 3, "axis": -2
 @pytest.mark.parametrize("options", OCCLUSIONS, ids=str)
 @pytest.mark.parametrize("architecture", ["shallow", "conv-plus-r-lstm-sd", "mnist-cnn"])
 def test_occlusion_of_other_slices(architecture, options):
-    network = architecture, steps_of(architecture), "trained", "thesis"
+    network = architecture, STEPS_OF[architecture], "trained", "thesis"
     compare_gradients(network, torch.tensor([0, 1, 3]), "occlusion", reference.occlusion, **options)
 
 
@@ -248,7 +253,7 @@ def test_ranges_of_gradient_methods():
     """Without a finite low end, 0 stands in a covered slice and at the start of a path."""
     network = "r-lstm", 4, "trained", "thesis"
     targets = torch.tensor([0, 1, 3])
-    for bounds, low in (((-inf, inf), 0.0), ((-2.0, 5.0), -2.0), ((-3.0, inf), -3.0)):
+    for bounds, low in (((-inf, inf), 0.0), ((-2.0, 5.0), -2.0)):
         told = {"bounds": bounds}
         for method, compute, options in (
             ("occlusion", partial(reference.occlusion, value=low), {}),
@@ -257,15 +262,15 @@ def test_ranges_of_gradient_methods():
             compare_gradients(network, targets, method, compute, found_with=told, **options)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", DIVERSE)
 def test_smoothgrad_without_noise_is_the_gradient(architecture):
-    model, net, images, targets = case(architecture, steps_of(architecture), "trained", "thesis")
+    model, net, images, targets = case(architecture, STEPS_OF[architecture], "trained", "thesis")
     found = rnnxai.explain(model, images, targets, "smoothgrad", noise=0.0, samples=3)
     assert_close(found[:, 0].numpy(), reference_gradient(net, images, targets.tolist(), reference.gradient))
 
 
 @pytest.mark.parametrize(
-    "bounds, widths", [((-1.0, 1.0), [2, 2, 2]), ((-2, 3), [5, 5, 5]), ((-inf, inf), None)]
+    "bounds, widths", [((-1.0, 1.0), [2, 2, 2]), ((-2.0, 3.0), [5, 5, 5]), ((-inf, inf), None)]
 )
 def test_smoothgrad_is_a_mean_over_noise_of_the_right_width(rng, bounds, widths):
     """Both means come from draws of their own, so they agree within a few standard errors."""
@@ -274,9 +279,8 @@ def test_smoothgrad_is_a_mean_over_noise_of_the_right_width(rng, bounds, widths)
     widths = widths or [float(image.max() - image.min()) for image in images]
     options = {"noise": 0.3, "samples": SAMPLES}
     found = rnnxai.explain(model, images, targets, "smoothgrad", bounds=bounds, seed=3, **options)
-    for image, target, width, one in zip(
-        images[:, 0].numpy(), targets.tolist(), widths, found[:, 0], strict=True
-    ):
+    samples = zip(images[:, 0].numpy(), targets.tolist(), widths, found[:, 0].numpy(), strict=True)
+    for image, target, width, one in samples:
         noise = 0.3 * width * rng.standard_normal((SAMPLES, *image.shape))
         each = np.array([reference.gradient(net, image + draw, target) for draw in noise])
         error = each.std(0) * np.sqrt(2 / SAMPLES)
@@ -305,7 +309,7 @@ def test_all_rules_differ():
     maps = {
         (name, gates): reference_relevance(net, images, targets.tolist(), method, gates=gates, **options)[0]
         for name, (method, options) in RELEVANCE.items()
-        for gates in GATES
+        for gates in ("all", "half", "prop")  # on signals that are not negative, abs is prop
     }
     for one, other in combinations(maps, 2):
         alike = {one[0], other[0]} in ({"dtd", "lrp-zplus"}, {"lrp-0", "lrp-eps"}) and one[1] == other[1]
@@ -324,10 +328,6 @@ def test_guided_backprop_differs_with_gates_and_from_the_gradient():
     ]
     for one, other in combinations(maps, 2):
         assert error(one, other) > 1e-4
-
-
-def steps_of(architecture):
-    return 4 if architecture in RECURRENT else 1
 
 
 def numbers_of(targets):

@@ -32,7 +32,7 @@ def back(entry, held, guided, gates):
     """Hand a derivative down to the sources of an entry."""
     if entry.kind == "affine":
         edges = np.cumsum([len(source.value) for source in entry.sources])[:-1]
-        return np.split(entry.about["w"].T @ held, edges)
+        return np.split(entry.about["layer"].w.T @ held, edges)
     if entry.kind == "activation":
         passed = np.maximum(held, 0) if guided and entry.about["guided"] else held
         return [passed * entry.about["slope"]]
@@ -91,7 +91,7 @@ def occlusion(net, image, target, steps=None, axis=1, value=-1.0):
     found = np.zeros(image.shape)
     row = weights(target, len(net.scores(image)))
     for part in np.split(np.arange(image.shape[axis]), steps or net.steps):
-        place = (part, slice(None)) if axis == 0 else (slice(None), part)
+        place = (part, slice(None)) if axis in (0, -2) else (slice(None), part)
         covered = image.copy()
         covered[place] = value
         found[place] = row @ (net.scores(image) - net.scores(covered)) / covered[place].size

@@ -62,12 +62,12 @@ def windows(channels, size):
     ]
 
 
-def pooling(name, channels, size, variant):
-    """Write out a pooling by averages, by twice the average (as in the thesis) or by sums."""
+def pooling(name, channels, size, share):
+    """Write out a pooling; `share` says what a window of n values takes of each, 1 / n for an average."""
     height, width = size
     w = np.zeros((channels * -(-height // 2) * -(-width // 2), channels * height * width))
     for k, places in enumerate(windows(channels, size)):
-        w[k, places] = {"thesis": 2 / len(places), "average": 1 / len(places), "sum": 1}[variant]
+        w[k, places] = share(len(places))
     return Layer(w, np.zeros(len(w)), w > 0, name, "pooling"), (-(-height // 2), -(-width // 2))
 
 

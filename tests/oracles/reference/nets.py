@@ -1,7 +1,7 @@
 """The architectures, one forward pass each, written on a tape.
 
 `net` holds the layers by name. A forward pass takes the steps' patches as entries of the tape and
-returns the scores. States before the first step are not read at all.
+returns the scores. States before the first step are zeros.
 """
 
 from functools import cache
@@ -126,7 +126,8 @@ def pool(tape, net, t, size, maps):
         winners = [place[np.argmax(maps.value[place].real)] for place in windows(channels, size)]
         return tape.take(maps, np.array(winners)), (-(-size[0] // 2), -(-size[1] // 2))
     layer, size = net.pool(len(maps.value) // (size[0] * size[1]), size)
-    return tape.affine(layer, t, maps), size
+    pooled = tape.affine(layer, t, maps)
+    return (tape.scaled(pooled, 2) if net.pooling == "thesis" else pooled), size
 
 
 FORWARD = {
@@ -183,7 +184,7 @@ class Net:
         return convolution(kernel.name, kernel.w, kernel.b, size, padding)
 
     def _pool(self, channels, size):
-        return pooling("pooling", channels, size, self.pooling)
+        return pooling("pooling", channels, size, lambda n: 1 if self.pooling == "sum" else 1 / n)
 
     def run(self, image, domain=BOUNDED):
         """Classify an image (H, W); return the tape and the entries of the image and the scores."""

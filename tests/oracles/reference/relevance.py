@@ -15,7 +15,8 @@ COMPOSITES = {
 }
 
 
-COLUMNS = ("incoming", "outgoing", "bias", "stabiliser", "dropped", "initial_state")
+LOST = ("bias", "stabiliser", "dropped", "initial_state")
+COLUMNS = ("incoming", "outgoing", *LOST)
 
 
 class Books(dict):
@@ -27,20 +28,19 @@ class Books(dict):
         super().__init__()
         self.kinds = {}
 
-    def enter(self, layer, step, incoming, divided):
+    def enter(self, layer, step, incoming, divided, of_constants):
         self.kinds[layer.name, step] = layer.kind
         row = self.setdefault((layer.name, step), dict.fromkeys(COLUMNS, 0.0))
         row["incoming"] += incoming.sum()
-        row["outgoing"] += divided.received.sum()
+        row["outgoing"] += divided.received.sum() - of_constants
         row["bias"] += divided.bias
         row["stabiliser"] += divided.stabiliser
         row["dropped"] += divided.dropped
+        row["initial_state"] += of_constants
 
-    def may_be_silent(self, place):
-        """Tell whether a row says nothing: a sum or pooling in which nothing stays behind."""
-        row = self[place]
-        nothing_lost = row["bias"] == row["stabiliser"] == row["dropped"] == 0
-        return nothing_lost and self.kinds[place] in ("sum", "pooling")
+    def of_kind(self, *kinds):
+        """Return the rows of layers of some kinds."""
+        return {place: row for place, row in self.items() if self.kinds[place] in kinds}
 
 
 def relevance(net, image, target, method, bounds=(-1.0, 1.0), gates="all", **options):
@@ -122,6 +122,9 @@ class Walk:
     def input(self, entry, held):
         return []
 
+    def constant(self, entry, held):
+        return []
+
     def moved(self, entry, held):
         received = np.zeros(len(entry.sources[0].value))
         received[entry.about["indices"]] = held
@@ -138,7 +141,11 @@ class Walk:
         layer, widths = entry.about["layer"], [len(source.value) for source in entry.sources]
         x = np.concatenate([source.value for source in entry.sources])
         domains = np.repeat([source.domain for source in entry.sources], widths)
-        read = Read(x, entry.about["w"], layer.b, entry.about["reads"], domains, *self.bounds)
+        read = Read(x, layer.w, layer.b, layer.reads, domains, *self.bounds)
         divided = divide(self.choose(entry), read, held)
-        self.books.enter(layer, entry.about["step"], held, divided)
-        return np.split(divided.received, np.cumsum(widths)[:-1])
+        parts = np.split(divided.received, np.cumsum(widths)[:-1])
+        of_constants = sum(
+            part.sum() for source, part in zip(entry.sources, parts, strict=True) if source.kind == "constant"
+        )
+        self.books.enter(layer, entry.about["step"], held, divided, of_constants)
+        return parts

@@ -52,36 +52,35 @@ def divide(rule, read, relevance):
 def distribute(z, usable, relevance):
     """R_j = sum_k z_jk / (sum_i z_ik) R_k; where that sum is 0, in proportion to the usable input."""
     received, dropped = np.zeros(z.shape[1]), 0.0
-    for k, held in enumerate(relevance):
-        if z[k].sum() != 0:
-            received += z[k] / z[k].sum() * held
-        elif usable[k].sum() != 0:
-            received += usable[k] / usable[k].sum() * held
+    for k in np.flatnonzero(relevance):
+        total, all_usable = z[k].sum(), usable[k].sum()
+        if total != 0:
+            received += z[k] / total * relevance[k]
+        elif all_usable != 0:
+            received += usable[k] / all_usable * relevance[k]
         else:
-            dropped += held
+            dropped += relevance[k]
     return received, dropped
 
 
 def mass(read):
     """How much of each input there is to pay with, where a unit's denominator is 0."""
     by_domain = {
-        NON_NEGATIVE: read.x,
-        BOUNDED: np.full(len(read.x), read.high - read.low),
-        ANY: np.ones(len(read.x)),
-        SIGNED: np.abs(read.x),
-        UNKNOWN: np.abs(read.x),
+        NON_NEGATIVE: lambda: read.x,
+        BOUNDED: lambda: np.full(len(read.x), read.high - read.low),
+        ANY: lambda: np.ones(len(read.x)),
+        SIGNED: lambda: np.abs(read.x),
+        UNKNOWN: lambda: np.abs(read.x),
     }
-    return by_domain_of_each(read, by_domain)
+    return each_by_domain(read, by_domain)
 
 
-def by_domain_of_each(read, values):
+def each_by_domain(read, values):
     """Pick each input's column from the values of its own domain."""
-    picked = np.zeros_like(next(iter(values.values())))
-    for j, domain in enumerate(read.domains):
-        if domain not in values:
-            raise RefusedError(domain)
-        picked[..., j] = values[domain][..., j]
-    return picked
+    if not set(read.domains) <= set(values):
+        raise RefusedError(read.domains)
+    computed = {domain: values[domain]() for domain in set(read.domains)}
+    return np.stack([computed[domain][..., j] for j, domain in enumerate(read.domains)], axis=-1)
 
 
 def relu(z):
@@ -150,7 +149,8 @@ class Rule(NamedTuple):
             return [excite, inhibit] if self.beta else [excite]
         # Thesis eq. 3.5 and 3.6: whatever the layer reads shares one denominator.
         hidden = x * (self.alpha * positive(w) - self.beta * negative(w))
-        return [(1, kept(by_domain_of_each(read, {NON_NEGATIVE: hidden, BOUNDED: box(read), ANY: w**2})))]
+        parts = {NON_NEGATIVE: lambda: hidden, BOUNDED: lambda: box(read), ANY: lambda: w**2}
+        return [(1, kept(each_by_domain(read, parts)))]
 
 
 class Squared(NamedTuple):
@@ -171,7 +171,7 @@ class Box(NamedTuple):
     """The z^B rule, for bounded inputs alone."""
 
     def channels(self, read):
-        return [(1, kept(by_domain_of_each(read, {BOUNDED: box(read)})))]
+        return [(1, kept(each_by_domain(read, {BOUNDED: lambda: box(read)})))]
 
 
 NAMED = {

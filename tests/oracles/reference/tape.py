@@ -40,13 +40,19 @@ class Tape:
     def input(self, x, domain):
         return self.put(x, domain, "input", ())
 
+    def constant(self, x, domain):
+        """Put down an initial state."""
+        return self.put(x, domain, "constant", ())
+
     def affine(self, layer, step, *sources):
-        """Apply a layer to the concatenation of its sources; what it lacks on the right is not read."""
+        """Apply a layer to the concatenation of its sources; what is missing at its end is zeros."""
+        missing = layer.w.shape[1] - sum(len(source.value) for source in sources)
+        if missing:
+            sources = (*sources, self.constant(np.zeros(missing), NON_NEGATIVE))
         x = np.concatenate([source.value for source in sources])
-        w, reads = layer.w[:, : len(x)], layer.reads[:, : len(x)]
         kept = layer.kind in ("sum", "pooling") and {source.domain for source in sources} == {NON_NEGATIVE}
         domain = NON_NEGATIVE if kept else SIGNED
-        return self.put(w @ x + layer.b, domain, "affine", sources, layer=layer, step=step, w=w, reads=reads)
+        return self.put(layer.w @ x + layer.b, domain, "affine", sources, layer=layer, step=step)
 
     def relu(self, z):
         a = np.where(z.value.real > 0, z.value, 0)
@@ -54,11 +60,15 @@ class Tape:
 
     def leaky_relu(self, z, leak=0.01):
         slope = np.where(z.value.real > 0, 1.0, leak)
-        return self.put(slope * z.value, SIGNED, "activation", (z,), slope=slope, guided=True)
+        return self.put(slope * z.value, SIGNED, "activation", (z,), slope=slope, guided=False)
 
     def sigmoid(self, z):
         s = 1 / (1 + np.exp(-z.value))
         return self.put(s, NON_NEGATIVE, "activation", (z,), slope=s * (1 - s), guided=False)
+
+    def scaled(self, source, factor):
+        value = factor * source.value
+        return self.put(value, source.domain, "activation", (source,), slope=factor, guided=False)
 
     def product(self, gate, signal):
         return self.put(gate.value * signal.value, signal.domain, "product", (gate, signal))
