@@ -43,7 +43,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [row | {"error": f"{row['error']:.1e}"} for row in largest_errors()]
     for row in rows:
-        print(f"{row['method']:24} {row['error']}   {row['network']:32} of {row['networks']} networks")
+        print(f"{row['method']:24} {row['error']}   {row['network']:32} worst of {row['networks']} networks")
     if wanted.path is not None:
         with replacing(wanted.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

@@ -81,9 +81,10 @@ def integrated(net, image, target, points=32, baseline=-1.0):
     return (image - base) * total
 
 
-def smooth(net, image, target, draws, noise=0.1, width=2.0):
-    """The mean gradient at the image plus noise; `draws` are standard normal, one array per sample."""
-    return sum(gradient(net, image + noise * width * draw, target) for draw in draws) / len(draws)
+def smooth(net, image, target, samples=32, noise=0.1, width=2.0, draw=np.zeros_like):
+    """The mean gradient at images plus noise; `draw` gives standard normal noise of an image's shape."""
+    moved = [image + noise * width * draw(image) for _ in range(samples)]
+    return sum(gradient(net, one, target) for one in moved) / samples
 
 
 def occlusion(net, image, target, steps=None, axis=1, value=-1.0):
