@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from rnnxai.data.dataset import Dataset, Fold
+from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.plan import Plan
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.pixels import to_input
 from rnnxai.models.weights import load_network

@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rnnxai
-from rnnxai.explain.inputs import Inputs
+from rnnxai.explain.engine.inputs import Inputs
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.plan import Plan
-from rnnxai.explain.recording import Recording
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.recording import Recording
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.layers import Affine
 

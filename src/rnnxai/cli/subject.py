@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rnnxai import plugins
 from rnnxai.errors import Error
-from rnnxai.explain.parts import Bounds
+from rnnxai.explain.channels import Bounds
 from rnnxai.explain.preview import check
 from rnnxai.models.build import build_model
 from rnnxai.models.cells.cell import Cell

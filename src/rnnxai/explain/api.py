@@ -2,26 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import inf, nan
-from typing import Any, Literal, TypeAlias, cast, overload
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnxai.errors import Error
-from rnnxai.explain.channels import Domain
+from rnnxai.explain.arguments import Targets, check_bounds, check_inputs, check_same, is_packed, read_target
+from rnnxai.explain.channels import Bounds
+from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.recording import Recording
 from rnnxai.explain.explainer import Batch, heatmap
-from rnnxai.explain.inputs import Inputs
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.parts import Bounds
-from rnnxai.explain.plan import Plan, Target
-from rnnxai.explain.recording import Recording
-from rnnxai.explain.signals import domain_of
 from rnnxai.explain.strategy import Strategy, make_strategy
-
-Classes: TypeAlias = Tensor | Sequence[int] | int | str | None
-Targets: TypeAlias = Classes | tuple[Classes, Classes]
 
 
 @overload
@@ -110,7 +105,7 @@ def explain(
         raise Error(f"method {method!r} does not conserve relevance, so it keeps no ledger")
     with _batch(model, inputs, targets, bounds, forward_args, ledgers=return_ledger) as batch:
         explanation = batch.explain(strategy)
-    relevance = batch.inputs.like(explanation.relevance) if _is_packed(inputs) else explanation.relevance
+    relevance = batch.inputs.like(explanation.relevance) if is_packed(inputs) else explanation.relevance
     return relevance if explanation.ledger is None else (relevance, explanation.ledger)
 
 
@@ -177,8 +172,8 @@ def _stacked(name: str, uses: Sequence[Tensor]) -> Tensor:
     shapes = sorted({tuple(use.shape) for use in uses})
     if len(shapes) > 1:
         raise Error(
-            f"layer {name!r} was used for outputs of shapes {shapes}, which cannot be stacked; name layers that "
-            "return the same shape each time"
+            f"layer {name!r} was used for outputs of shapes {shapes}, which cannot be stacked; name layers "
+            "that return the same shape each time"
         )
     return uses[0] if len(uses) == 1 else torch.stack(list(uses), 1)
 
@@ -229,104 +224,19 @@ def _batch(
 ) -> Iterator[Batch]:
     """Check what a user gave, and hold the model in evaluation mode."""
     bounds = bounds if bounds is not None else getattr(model, "bounds", None)
-    _check_inputs(inputs, model)
+    check_inputs(inputs, model)
     if bounds is not None:
-        _check_bounds(inputs, bounds)
+        check_bounds(inputs, bounds)
     training = {module: module.training for module in model.modules()}
     model.eval()
     try:
         given = Inputs(inputs, tuple(forward_args))
         with torch.no_grad():
             scores = given.run(model, given.data)
-        target = _target(targets, scores, len(given))
+        target = read_target(targets, scores, len(given))
         batch = Batch(Plan(model, bounds), given, target, ledgers=ledgers)
-        _check_same(batch.scores, scores)
+        check_same(batch.scores, scores)
         yield batch
     finally:
         for module, mode in training.items():
             module.training = mode
-
-
-def _is_packed(inputs: Any) -> bool:
-    return isinstance(inputs, PackedSequence)
-
-
-def _check_same(recorded: Tensor, scores: Tensor) -> None:
-    """Make sure that the recording followed the model and not something like it."""
-    gap = (recorded - scores).abs().max()
-    if not gap <= 1e-3 * scores.abs().max() + 1e-6:
-        raise Error(
-            f"the recorded forward pass gives scores that are {float(gap):g} away from the model's own, so "
-            "its explanation would be one of another function; does the model draw random numbers, or write "
-            "in place into what it reads again?"
-        )
-
-
-def _check_inputs(inputs: Any, model: nn.Module) -> None:
-    data = inputs.data if _is_packed(inputs) else inputs
-    if not isinstance(data, Tensor) or data.dim() == 0 or len(data) == 0:
-        found = f"shape {tuple(data.shape)}" if isinstance(data, Tensor) else f"type {type(data).__name__}"
-        raise Error(f"inputs have {found}; a tensor (N, ...) with at least one sample would be right")
-    weight = next(model.parameters(), data)
-    tokens = data.dtype in (torch.int64, torch.int32) and any(
-        isinstance(m, nn.Embedding) for m in model.modules()
-    )
-    if tokens and data.device == weight.device:
-        return
-    if not data.is_floating_point() or (data.dtype, data.device) != (weight.dtype, weight.device):
-        raise Error(
-            f"inputs are {data.dtype} on {data.device}; the model takes {weight.dtype} on {weight.device}"
-        )
-    if not data.detach().isfinite().all():
-        raise Error("inputs hold values that are not finite; only numbers can be explained")
-
-
-def _check_bounds(inputs: Any, bounds: Bounds) -> None:
-    data = inputs.data if _is_packed(inputs) else inputs
-    try:
-        low, high = (float(bound) for bound in bounds)
-    except (TypeError, ValueError):
-        low = high = nan
-    if not low < high or low == inf or high == -inf:
-        raise Error(
-            f"bounds = {bounds} are not a range; two numbers, low and high, would be right, of which high "
-            "may be infinite, or both"
-        )
-    if domain_of((low, high)) is not Domain.BOUNDED and (low, high) not in ((0, inf), (-inf, inf)):
-        raise Error(f"bounds = {bounds}: with an infinite end only (0, inf) and (-inf, inf) are known")
-    least, most = (float(value) for value in torch.aminmax(data.detach()))
-    if not (low <= least and most <= high):
-        raise Error(
-            f"inputs range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input"
-        )
-
-
-def _target(targets: Targets, scores: Any, count: int) -> Target:
-    if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != count:
-        found = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
-        raise Error(
-            f"the model gives scores of {found} for {count} targets; "
-            "one network and (N, classes) would be right"
-        )
-    if isinstance(targets, tuple) and len(targets) == 2:
-        return Target(_classes(targets[0], scores), _classes(targets[1], scores))
-    return Target(_classes(cast(Classes, targets), scores))
-
-
-def _classes(targets: Classes, scores: Tensor) -> Tensor:
-    if targets is None:
-        return scores.argmax(1)
-    if isinstance(targets, str):
-        if targets == "predicted":
-            return scores.argmax(1)
-        raise Error(f"targets = {targets!r} is unknown; 'predicted' or class indices would be right")
-    classes = torch.as_tensor(targets, device=scores.device)
-    whole = not (classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool)
-    if whole and classes.dim() == 0:
-        classes = classes.expand(len(scores))
-    if classes.shape != scores.shape[:1] or not whole:
-        raise Error(
-            f"targets have shape {tuple(classes.shape)} and type {classes.dtype}; "
-            f"one class index for each of the {len(scores)} samples would be right"
-        )
-    return classes.long()

@@ -15,13 +15,16 @@ depends on the *domain* of the input, the set its values can come from: hidden R
 non-negative, pixels are bounded. A layer that reads both kinds at once (Shallow reads
 :math:`[x_t ; r_t]`) shares one denominator among them.
 
-:mod:`rnnxai.explain.rules` says which rule has which terms; :mod:`rnnxai.explain.parts` carries them out.
+:mod:`rnnxai.explain.rules` says which rule has which terms, and :mod:`rnnxai.explain.engine` carries them
+out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol
+
+Bounds = tuple[float, float]
 
 
 class Domain(Enum):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from rnnxai.errors import Error
-from rnnxai.explain.inputs import Inputs
+from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.plan import Plan, Target
+from rnnxai.explain.engine.recording import Recording
+from rnnxai.explain.engine.samples import number, per_sample
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.plan import Plan, Target
-from rnnxai.explain.recording import Recording
-from rnnxai.explain.samples import number, per_sample
 from rnnxai.explain.strategy import Noise, Occlusion, StraightPath, Strategy
 
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from rnnxai.errors import Error
 from rnnxai.explain.api import recorded
-from rnnxai.explain.channels import Domain, Rule
+from rnnxai.explain.channels import Bounds, Domain, Rule
 from rnnxai.explain.composite import rule_of
-from rnnxai.explain.parts import Bounds, Layer
+from rnnxai.explain.engine.layer import Layer
 from rnnxai.explain.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBounded
 from rnnxai.explain.strategy import make_strategy
 

@@ -100,7 +100,7 @@ class AlphaBeta:
     Biases are in no denominator and receive nothing. Where a denominator is empty, what it owes is spread
     evenly over pixels, as :math:`h - l` each, and over hidden activations in proportion to :math:`x_j`: the
     limit of weights clipped at a vanishing epsilon, exact but for the mixed layer with beta > 0
-    (:func:`rnnxai.explain.parts.divide`).
+    (:func:`rnnxai.explain.engine.parts.divide`).
     """
 
     alpha: float

@@ -12,8 +12,8 @@ from rnnxai.archive.layout import Layout, stored_rows
 from rnnxai.archive.provenance import explanation, provenance
 from rnnxai.archive.write import AttributionWriter
 from rnnxai.data.dataset import Dataset, Fold
+from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.plan import Plan
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.files import sha256
 from rnnxai.models.pixels import to_input

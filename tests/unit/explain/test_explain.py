@@ -12,11 +12,11 @@ import torch
 import rnnxai
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Channel
+from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.recording import Recording
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.inputs import Inputs
 from rnnxai.explain.ledger import COLUMNS, Ledger
-from rnnxai.explain.plan import Plan
-from rnnxai.explain.recording import Recording
 from rnnxai.explain.rules import AlphaBeta
 from rnnxai.explain.strategy import Strategy, make_strategy
 

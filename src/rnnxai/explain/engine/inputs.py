@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnnxai.explain import samples
+from rnnxai.explain.engine import samples
 
 
 @dataclass(frozen=True)

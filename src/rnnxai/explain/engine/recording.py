@@ -8,8 +8,14 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from rnnxai.errors import Error
-from rnnxai.explain import follow_elementwise, follow_layers, follow_recurrent, follow_zoo
-from rnnxai.explain.functions import (
+from rnnxai.explain.engine import (
+    follow_elementwise,
+    follow_layers,
+    follow_pooling,
+    follow_recurrent,
+    follow_zoo,
+)
+from rnnxai.explain.engine.functions import (
     JOINS,
     MOVES,
     flat,
@@ -20,18 +26,19 @@ from rnnxai.explain.functions import (
     writes_in_place,
     written_in_place,
 )
-from rnnxai.explain.inputs import Inputs
+from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.recorder import Recorder
+from rnnxai.explain.engine.signals import Signal
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.parts import Layer
-from rnnxai.explain.plan import Plan
-from rnnxai.explain.recorder import Recorder
-from rnnxai.explain.signals import Signal
 from rnnxai.explain.strategy import Strategy
 
 Handler = Callable[..., Any]
 HANDLERS: Mapping[Callable[..., Any], Handler] = {
     **follow_elementwise.HANDLERS,
     **follow_layers.HANDLERS,
+    **follow_pooling.HANDLERS,
     **follow_recurrent.HANDLERS,
     **follow_zoo.HANDLERS,
 }

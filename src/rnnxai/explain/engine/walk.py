@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from rnnxai.explain.engine.samples import per_sample
 from rnnxai.explain.ledger import Ledger
-from rnnxai.explain.samples import per_sample
 from rnnxai.explain.strategy import Strategy
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from rnnxai.errors import Error
-from rnnxai.explain import maps
-from rnnxai.explain.follow_elementwise import activate
-from rnnxai.explain.functions import SIGMOID
-from rnnxai.explain.parts import Layer
-from rnnxai.explain.recorder import Recorder
+from rnnxai.explain.engine import maps
+from rnnxai.explain.engine.follow_elementwise import activate
+from rnnxai.explain.engine.functions import SIGMOID
+from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.recorder import Recorder
 from rnnxai.models.convolution import Convolution
 from rnnxai.models.layers import PartedLinear, gate, time_step
 

@@ -16,9 +16,11 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from rnnxai.errors import Error
+from rnnxai.explain.engine.divide import divide
+from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.parts import Part, PartStep, Projected
+from rnnxai.explain.engine.walk import Walk
 from rnnxai.explain.gates import divide_product
-from rnnxai.explain.parts import Layer, Part, PartStep, Projected, divide
-from rnnxai.explain.walk import Walk
 
 
 @dataclass(eq=False)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from rnnxai.explain.parts import Bounds, Layer
+from rnnxai.explain.channels import Bounds
+from rnnxai.explain.engine.layer import Layer
 
 
 class Plan:

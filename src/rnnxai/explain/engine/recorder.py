@@ -1,6 +1,7 @@
 """The notes of a recording: which tensors are signals, what computed them, and what hinders relevance.
 
-:mod:`rnnxai.explain.recording` brings torch's functions here; the modules ``follow_*`` say what each means.
+:mod:`rnnxai.explain.engine.recording` brings torch's functions here; the modules ``follow_*`` say what each
+means.
 """
 
 from collections import Counter
@@ -13,13 +14,14 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
-from rnnxai.explain.functions import CATS, depends_on, flat, label_of, replaced
-from rnnxai.explain.operations import Apply, Call, Pass, Place, Projection, Source
-from rnnxai.explain.parts import Layer, Part, PartStep, Projected
-from rnnxai.explain.plan import Plan
-from rnnxai.explain.samples import numbers_of_output
-from rnnxai.explain.signals import Signal, Signals
-from rnnxai.explain.walk import Walk
+from rnnxai.explain.engine.functions import CATS, depends_on, flat, label_of, replaced
+from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.operations import Apply, Call, Pass, Place, Projection, Source
+from rnnxai.explain.engine.parts import Part, PartStep, Projected
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.samples import numbers_of_output
+from rnnxai.explain.engine.signals import Signal, Signals
+from rnnxai.explain.engine.walk import Walk
 
 
 class Recorder:

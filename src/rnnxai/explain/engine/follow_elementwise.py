@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
-from rnnxai.explain.functions import (
+from rnnxai.explain.engine.functions import (
     ACTIVATIONS,
     DIFFERENCES,
     DROPOUTS,
@@ -22,11 +22,11 @@ from rnnxai.explain.functions import (
     label_of,
     name_of,
 )
-from rnnxai.explain.maps import Elementwise
-from rnnxai.explain.operations import Product
-from rnnxai.explain.parts import Layer
-from rnnxai.explain.recorder import Recorder
-from rnnxai.explain.signals import Signal
+from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.maps import Elementwise
+from rnnxai.explain.engine.operations import Product
+from rnnxai.explain.engine.recorder import Recorder
+from rnnxai.explain.engine.signals import Signal
 
 ELEMENTWISE = Elementwise()
 

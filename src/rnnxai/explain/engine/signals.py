@@ -7,8 +7,7 @@ from typing import Self
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from rnnxai.explain.channels import Domain
-from rnnxai.explain.parts import Bounds
+from rnnxai.explain.channels import Bounds, Domain
 
 
 @dataclass(frozen=True)

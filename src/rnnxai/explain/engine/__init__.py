@@ -1,0 +1,1 @@
+"""How explanations are carried out: a forward pass is recorded and walked back."""
