@@ -346,6 +346,30 @@ def test_rules_for_activations_that_are_not_negative(name, bounds):
         compare(case, x, method, options, bounds)
 
 
+@pytest.mark.parametrize("bounds", [(0, INFINITE), (-1, 1)])
+@pytest.mark.parametrize("name", NETS)
+def test_empty_denominators(name, bounds):
+    """Units that nothing inhibits or excites, kept active by biases, and inputs that are 0 or at a bound."""
+    modules, shape = NETS[name]
+    net = randomised(nn.Sequential(*copy.deepcopy(modules)), seed=3)
+    with torch.no_grad():
+        for layer in net.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d)):
+                layer.weight[::2].abs_()
+                layer.weight[1] = 0
+                layer.weight[2:3].abs_().neg_()
+                if layer.bias is not None:
+                    layer.bias.abs_().add_(1)
+    case = Case(net, chain_of(net, shape), shape)
+    rng = torch.Generator().manual_seed(4)
+    x = inputs(shape, bounds) * torch.randint(0, 2, (SAMPLES, *shape), generator=rng)
+    x[0] = 0
+    if bounds == (-1, 1):
+        x[1] = -1
+    for method, options in NOT_NEGATIVE + ANY_SIGN:
+        compare(case, x, method, options, bounds)
+
+
 @pytest.mark.parametrize("name", SIGNED_NETS)
 def test_alpha_beta_is_refused_where_a_layer_reads_either_sign(name):
     case = make(name)
