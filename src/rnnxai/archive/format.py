@@ -43,6 +43,23 @@ class Field(NamedTuple):
     """Meanings of the values 0, 1, ... where the numbers are codes."""
 
 
+KEPT = {
+    "bias": Field("kept_by_biases", ("sample",), "f8", "relevance that biases kept", "conserves"),
+    "stabiliser": Field(
+        "absorbed_by_stabilisers", ("sample",), "f8", "relevance that stabilisers absorbed", "conserves"
+    ),
+    "dropped": Field(
+        "dropped", ("sample",), "f8", "relevance of units without any usable input", "conserves"
+    ),
+    "initial_state": Field(
+        "left_in_initial_states",
+        ("sample",),
+        "f8",
+        "relevance that initial states were left with",
+        "conserves",
+    ),
+}
+"""Where relevance can stay on its way to the map, by the column of a ledger that says so."""
 MAPS = Field("attribution", ("sample", "channel", "y", "x"), "f4", "relevance of each pixel")
 FIELDS = (
     Field(
@@ -67,11 +84,13 @@ FIELDS = (
         "the same, of its positive part",
         "blocks",
     ),
+    Field("starting_relevance", ("sample",), "f8", "what the explanation set out to divide", "conserves"),
+    *KEPT.values(),
     Field(
         "conservation_error",
         ("sample",),
         "f8",
-        "distance of the sum from the starting relevance, relative",
+        "distance of the sum and what was kept from the starting relevance, relative",
         "conserves",
     ),
 )

@@ -10,7 +10,16 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from rnnxai.archive.format import ATTRIBUTION, CONTENT, EXPLANATION, FILTERS, MAP_ROWS, MAPS, PROVENANCE
+from rnnxai.archive.format import (
+    ATTRIBUTION,
+    CONTENT,
+    EXPLANATION,
+    FILTERS,
+    KEPT,
+    MAP_ROWS,
+    MAPS,
+    PROVENANCE,
+)
 from rnnxai.archive.hdf5 import creating, describe, expect_attributes, write_array, write_scales
 from rnnxai.archive.layout import Layout
 from rnnxai.archive.reductions import column_sums
@@ -96,6 +105,7 @@ class AttributionWriter:
         index: npt.ArrayLike,
         explained_score: npt.ArrayLike,
         start: npt.ArrayLike | None = None,
+        kept: Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
         r"""Add the next samples.
 
@@ -114,7 +124,11 @@ class AttributionWriter:
         start : array (n,), optional
             Relevance that propagation started from, :math:`R_0`; given exactly when the layout
             conserves. The conservation error is
-            :math:`|\sum R - R_0| / \max(\sum |R|, |R_0|)`, and 0 where both are 0.
+            :math:`|\sum R + K - R_0| / \max(\sum |R|, |R_0|)`, and 0 where both are 0, with K all that was
+            kept on the way.
+        kept : Mapping of str to array (n,), optional
+            What was kept on the way, by the names in :data:`rnnxai.archive.format.KEPT`. What is absent
+            is 0.
 
         Raises
         ------
@@ -138,7 +152,7 @@ class AttributionWriter:
         self._put("label", rows, label, below=layout.classes)
         self._put("index", rows, index, below=2**32)
         self._put("explained_score", rows, explained_score)
-        self._reduce(maps, rows, start)
+        self._reduce(maps, rows, start, kept or {})
         self._store(stored, rows)
         self._rows = rows.stop
 
@@ -156,7 +170,13 @@ class AttributionWriter:
             target[...] = given
         _refuse_infinite(name, target, rows)
 
-    def _reduce(self, maps: npt.NDArray[Any], rows: slice, start: npt.ArrayLike | None) -> None:
+    def _reduce(
+        self,
+        maps: npt.NDArray[Any],
+        rows: slice,
+        start: npt.ArrayLike | None,
+        kept: Mapping[str, npt.ArrayLike],
+    ) -> None:
         layout, positive = self.layout, np.maximum(maps, 0)
         total = column_sums(maps, 1)[:, 0]
         self._put("relevance_sum", rows, total)
@@ -169,10 +189,13 @@ class AttributionWriter:
             begun = np.asarray(start, dtype=np.float64)
             if begun.shape != total.shape:
                 raise Error(f"start has shape {begun.shape}; for these rows it must be {total.shape}")
-            _refuse_infinite("start", begun, rows)
+            self._put("starting_relevance", rows, begun)
+            found = total
+            for column, field in KEPT.items():
+                self._put(field.name, rows, kept.get(column, np.zeros_like(begun)))
+                found = found + self._arrays[field.name][rows]
             scale = np.maximum(column_sums(np.abs(maps), 1)[:, 0], np.abs(begun))
-            error = np.abs(total - begun) / np.where(scale > 0, scale, 1)
-            self._put("conservation_error", rows, error)
+            self._put("conservation_error", rows, np.abs(found - begun) / np.where(scale > 0, scale, 1))
 
     def _store(self, maps: npt.NDArray[np.float32], rows: slice) -> None:
         # Whole chunks only, so that each is compressed once whatever its size and that of the batches,

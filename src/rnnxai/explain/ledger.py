@@ -37,18 +37,21 @@ class Ledger:
         row[column] += values
 
     @cached_property
+    def kept(self) -> dict[str, NDArray[np.float64]]:
+        """What stayed on the way (N,), by column: with biases, stabilisers, dropped, in initial states."""
+        return {
+            name: sum((row[name] for row in self._rows.values()), np.zeros_like(self.start)) for name in LOST
+        }
+
+    @cached_property
     def lost(self) -> NDArray[np.float64]:
-        """What was kept on the way (N,): by biases and stabilisers, dropped, or left in initial states."""
-        total = np.zeros_like(self.start)
-        for row in self._rows.values():
-            for name in LOST:
-                total += row[name]
-        return total
+        """All of what stayed on the way (N,)."""
+        return sum(self.kept.values(), np.zeros_like(self.start))
 
     @cached_property
     def dropped(self) -> NDArray[np.float64]:
         """What units without any usable input held (N,)."""
-        return sum((row["dropped"] for row in self._rows.values()), np.zeros_like(self.start))
+        return self.kept["dropped"]
 
     @property
     def residual(self) -> NDArray[np.float64]:

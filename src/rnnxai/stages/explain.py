@@ -102,17 +102,17 @@ def explain_network(
             index = rows[start : start + chunk]
             images = to_input(torch.from_numpy(samples.sequences(index)).to(device))
             labels = samples.labels[index]
-            scores, explanations = explain_batch(
-                plan, images, torch.from_numpy(labels).to(device), strategies
-            )
+            targets = torch.from_numpy(labels).to(device)
+            scores, explanations = explain_batch(plan, images, targets, strategies, ledgers=True)
             logits = scores.cpu().numpy()
             for name, result in explanations.items():
-                conserves = strategies[name].conserves
+                ledger = result.ledger
                 writers[name].append(
                     relevance=result.relevance.cpu().numpy(),
                     prediction=logits,
                     label=labels,
                     index=index,
                     explained_score=logits[np.arange(len(labels)), labels],
-                    start=result.start.cpu().numpy() if conserves else None,
+                    start=None if ledger is None else ledger.start,
+                    kept=None if ledger is None else ledger.kept,
                 )

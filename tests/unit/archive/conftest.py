@@ -43,6 +43,13 @@ def rows():
     }
 
 
+def cut(values, part):
+    """Return the rows of one batch, of all arrays where there are several."""
+    if isinstance(values, dict):
+        return {name: cut(array, part) for name, array in values.items()}
+    return values if values is None else values[part]
+
+
 @pytest.fixture
 def write(attributes, rows):
     """Write the archive, by default whole and in batches of 7."""
@@ -53,7 +60,7 @@ def write(attributes, rows):
         with AttributionWriter(path, layout, attributes) as writer:
             for first in range(0, 20, batch):
                 part = slice(first, first + batch)
-                writer.append(**{k: v if v is None else v[part] for k, v in given.items()})
+                writer.append(**{name: cut(values, part) for name, values in given.items()})
         return SimpleNamespace(path=path, layout=layout, **given)
 
     return write

@@ -45,6 +45,18 @@ def test_conservation_error_is_relative_to_the_absolute_sum(archive):
         assert read.attributes["conservation_expected"] == 1
 
 
+def test_what_was_kept_on_the_way_belongs_to_the_books(tmp_path, write, rows):
+    sums = rows["relevance"].astype(np.float64).sum(axis=(1, 2, 3))
+    kept = {"bias": np.arange(20.0), "initial_state": np.full(20, -3.0)}
+    changes = {"kept": kept, "start": sums + kept["bias"] - 3}
+    with AttributionArchive(write(tmp_path / "a.h5", changes=changes).path) as read:
+        assert read["conservation_error"][:].max() < 1e-12
+        assert (read["starting_relevance"][:] == changes["start"]).all()
+        assert (read["kept_by_biases"][:] == kept["bias"]).all()
+        assert (read["left_in_initial_states"][:] == -3).all()
+        assert not (read["dropped"][:].any() or read["absorbed_by_stabilisers"][:].any())
+
+
 @pytest.mark.parametrize(("start", "error"), [(0.0, 0.0), (2.0, 1.0)])
 def test_conservation_error_of_an_empty_map(tmp_path, write, start, error):
     empty = {"relevance": np.zeros((20, 1, 4, 12)), "start": np.full(20, start)}
@@ -155,7 +167,7 @@ def spoiled(rows, name, value):
         ("label", -1, "label spans -1"),
         ("label", 1.0, "must be whole numbers"),
         ("index", -2, "index spans -2"),
-        ("start", np.inf, "start of row 13 is not finite"),
+        ("start", np.inf, "starting_relevance of row 13 is not finite"),
     ],
 )
 def test_bad_numbers_leave_no_file(tmp_path, write, rows, name, value, message):

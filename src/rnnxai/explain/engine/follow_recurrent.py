@@ -97,12 +97,12 @@ def follow_cell(
 ) -> Any:
     """Follow one step of a cell module; a cell that is called T times is T steps in the books."""
     initial = [hx] if isinstance(hx, Tensor) else list(hx)
-    signals = recorder.signals.among([data, *initial])
     if not recorder.any_signal([data, *initial], "a recurrent cell"):
         return func(data, hx, *parameters)
     unit = UNITS[func](recorder, Weights(*parameters))  # type: ignore[arg-type]
+    known = recorder.signals.among([data, *initial])[0]
     data, *states = (
-        x if x in recorder.signals else recorder.source(unit.name, x, signals[0]) for x in [data, *initial]
+        x if x in recorder.signals else recorder.source(unit.name, x, known) for x in [data, *initial]
     )
     at = recorder.use(unit.name + " ()") if recorder.step is None else recorder.step
     rows = Rows(data, [len(data)])
@@ -110,23 +110,15 @@ def follow_cell(
     return state.hidden if state.content is None else (state.hidden, state.content)
 
 
-def _plain(function: Callable[[Tensor], Tensor]) -> Callable[[Recorder, Weights], Unit]:
-    return partial(_make_plain, function)
-
-
-def _make_plain(function: Callable[[Tensor], Tensor], recorder: Recorder, weights: Weights) -> Unit:
-    return PlainUnit(recorder, weights, function)
-
-
 UNITS: Mapping[Callable[..., Any], Callable[[Recorder, Weights], Unit]] = {
     torch.lstm: LSTMUnit,
     torch.lstm_cell: LSTMUnit,
     torch.gru: GRUUnit,
     torch.gru_cell: GRUUnit,
-    torch.rnn_tanh: _plain(torch.tanh),
-    torch.rnn_tanh_cell: _plain(torch.tanh),
-    torch.rnn_relu: _plain(torch.relu),
-    torch.rnn_relu_cell: _plain(torch.relu),
+    torch.rnn_tanh: partial(PlainUnit, function=torch.tanh),
+    torch.rnn_tanh_cell: partial(PlainUnit, function=torch.tanh),
+    torch.rnn_relu: partial(PlainUnit, function=torch.relu),
+    torch.rnn_relu_cell: partial(PlainUnit, function=torch.relu),
 }
 HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **dict.fromkeys([torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu], follow),
