@@ -27,7 +27,7 @@ from reference.gradients import (
 )
 from reference.layers import Layer
 from reference.nets import FORWARD, Net, layers_of
-from reference.relevance import COLUMNS, COMPOSITES, relevance
+from reference.relevance import COLUMNS, COMPOSITES, LOST, relevance
 from reference.rules import RefusedError, Rule, alpha_beta, mixed, z_bounded, z_plus
 
 RULES = {"dtd": Rule(1, 0), "lrp-a1.5b0.5": Rule(1.5, 0.5), "lrp-a2b1": Rule(2, 1)}
@@ -36,6 +36,7 @@ __all__ = [
     "COLUMNS",
     "COMPOSITES",
     "FORWARD",
+    "LOST",
     "RULES",
     "Layer",
     "Net",
