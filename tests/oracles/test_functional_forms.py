@@ -133,6 +133,9 @@ FOLLOWED = {
     "cat with a constant": lambda net, e, x: torch.cat([net.b(e), torch.ones_like(e)], 1),
     "cat after a constant": lambda net, e, x: torch.cat([torch.ones_like(e[:, :1]), net.b(e)], 1),
     "a token first": lambda net, e, x: torch.cat([net.vector.expand(len(e), 1, 6), net.b(e)], 1),
+    "a constant beside": lambda net, e, x: F.linear(
+        torch.cat([e, torch.ones_like(e)], -1), torch.cat([net.matrix, net.matrix], 1)
+    ),
     "stack after a constant": lambda net, e, x: torch.stack([torch.ones_like(e), net.b(e)], 1),
     "time first": lambda net, e, x: net.b(e.transpose(0, 1)).transpose(0, 1),
     "all in one batch": lambda net, e, x: net.b(e.flatten(0, 1)).unflatten(0, (3, 4)),
@@ -219,6 +222,7 @@ GATED = {
     "one gate for all": lambda net, e, x: net.gate(net.b(e)[:, :1, :1]) * e,
     "gate of the input": lambda net, e, x: net.gate(x) * e,
     "gated input": lambda net, e, x: net.gate(e) * x,
+    "gate of a constant": lambda net, e, x: e + net.gate(net.b(e)) * net.vector,
     "highway": lambda net, e, x: convex(net.gate(net.a(e)), torch.relu(net.b(e)), e),
     "lstm by hand": lambda net, e, x: lstm(net, e),
 }
