@@ -31,7 +31,9 @@ def make(name):
     torch.manual_seed(0)
     if name in ("LSTM", "GRU", "RNN"):
         return Reader(name).double().eval()
-    return rnnxai.build_model(name, image_size=(3, 8), steps=4, classes=3).double().eval()
+    # Large weights without biases, so that no network is silent.
+    options = {"initial_scale": 3.0, "bias_init": "none", "seed": 1}
+    return rnnxai.build_model(name, image_size=(3, 8), steps=4, classes=3, **options).double().eval()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -41,13 +43,13 @@ def test_cuda_is_cpu(name, method):
     images = 2 * torch.rand(6, 1, 3, 8, dtype=torch.float64) - 1
     options = OPTIONS.get(method, {}) | {"return_ledger": method in CONSERVES}
     try:
-        here = rnnxai.explain(model, images, 1, method, **options)
+        here = rnnxai.explain(model, images, None, method, **options)
     except rnnxai.Error as error:
         with pytest.raises(rnnxai.Error) as there:
-            rnnxai.explain(model.cuda(), images.cuda(), 1, method, **options)
+            rnnxai.explain(model.cuda(), images.cuda(), None, method, **options)
         assert str(there.value) == str(error)
         return
-    there = rnnxai.explain(model.cuda(), images.cuda(), 1, method, **options)
+    there = rnnxai.explain(model.cuda(), images.cuda(), None, method, **options)
     if options["return_ledger"]:
         (here, books), (there, their_books) = here, there
         assert abs(books.lost - their_books.lost).max() <= 1e-9 * (1 + abs(books.lost).max())
