@@ -3,12 +3,20 @@
 import re
 from pathlib import Path
 
-PLUG_INS = Path(__file__).parents[1] / "docs" / "how-to" / "plug-ins.md"
+HOW_TO = Path(__file__).parents[1] / "docs" / "how-to"
+PLUG_INS = HOW_TO / "plug-ins.md"
+OWN_LSTM = HOW_TO / "explain-your-own-lstm.md"
+COMPOSITES = HOW_TO / "composites.md"
 
 
 def code_in(page: Path, language: str) -> str:
     """Return the only, or the last, code of a language on a page."""
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)[-1]
+    return all_code_in(page, language)[-1]
+
+
+def all_code_in(page: Path, language: str) -> list[str]:
+    """Return all code of a language on a page, from top to bottom."""
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def write_files_of(page: Path, folder: Path) -> None:
