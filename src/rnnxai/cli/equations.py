@@ -37,7 +37,8 @@ class Line(NamedTuple):
 NOTATION = (
     "z is the explained score, x_i a value of the input; a layer computes z_k = sum_j x_j w_jk + b_k, "
     "w+ = max(w, 0) and w- = min(w, 0). [q_jk] is short for q_jk / sum_i q_ik, the part of j in the whole. "
-    "What a unit without any usable input holds is dropped, and the ledger says so."
+    "What a unit without any usable input holds is dropped, and what reaches an initial state stays there; "
+    "the ledger has both."
 )
 
 _ON_PIXELS = "z^B on pixels"

@@ -38,14 +38,14 @@ def run(wanted: Namespace) -> int:
 
 
 def measured() -> list[tuple[str, float]]:
-    """Return what ``benchmarks/reference_error.py`` measured: names, perhaps with an option, and errors."""
+    """Return what ``benchmarks/reference_error.py`` measured: the largest error of each method."""
     text = files("rnnxai.cli").joinpath("reference_error.csv").read_text(encoding="utf-8")
     return [(row["method"], float(row["error"])) for row in csv.DictReader(text.splitlines())]
 
 
 def largest_error(name: str) -> float | None:
     """Return the largest measured error of a method of the table; None if it was not measured."""
-    return max((error for case, error in measured() if _is(name, case.partition(",")[0])), default=None)
+    return max((error for case, error in measured() if _is(name, case)), default=None)
 
 
 def _is(name: str, case: str) -> bool:
