@@ -12,7 +12,15 @@ rule      relevance of the signal                relevance of the gate
 ========  =====================================  =====================================
 
 Where a denominator is 0, each takes a half. What a gate takes passes through its sigmoid into the layer
-that computed it. With g = 1/2 and s = 3/2, the signal takes R, R/2, 3R/4 and 3R/4.
+that computed it. With g = 1/2 and R = 1, signal and gate take
+
+========  ========  ===========  =========  =========
+s         ``all``   ``half``     ``prop``   ``abs``
+========  ========  ===========  =========  =========
+1         1, 0      1/2, 1/2     2/3, 1/3   2/3, 1/3
+-1        1, 0      1/2, 1/2     2, -1      2/3, 1/3
+-1/2      1, 0      1/2, 1/2     1/2, 1/2   1/2, 1/2
+========  ========  ===========  =========  =========
 """
 
 from torch import Tensor

@@ -44,26 +44,32 @@ def check(
     """
     strategy = make_strategy(method, options)
     recording = recorded(model, inputs, bounds, forward_args)
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     for layer in recording.layers:
         rule, refusal = _rule(strategy.rule, layer)
-        row = {
-            "layer": layer.name,
-            "kind": layer.kind,
-            "reads": " and ".join(sorted(domain.value for domain in layer.domains)),
-            "bias": _sign(layer.bias),
-            "uses": layer.calls,
+        key = (layer.name, layer.kind, rule, refusal)
+        row = rows.setdefault(key, {"domains": set(), "bias": _sign(layer.bias), "uses": 0})
+        row["domains"] |= layer.domains
+        if layer.kind == "sum":  # each sum of signals is a layer of its own
+            row["uses"] += layer.calls
+        else:  # the gates of a recurrent layer and the rest of it are one to its users
+            row["uses"] = max(row["uses"], layer.calls)
+            row["bias"] = row["bias"] if row["bias"] == _sign(layer.bias) else "mixed"
+    table = [
+        {
+            "layer": name,
+            "kind": kind,
+            "reads": " and ".join(sorted(domain.value for domain in row["domains"])),
+            "bias": row["bias"],
+            "uses": row["uses"],
             "rule": rule,
             "refusal": refusal,
         }
-        key = tuple(value for name, value in row.items() if name != "uses")
-        if key in rows:  # each sum of signals is a layer of its own
-            rows[key]["uses"] += layer.calls
-        else:
-            rows[key] = row
+        for (name, kind, rule, refusal), row in rows.items()
+    ]
     if recording.hindrance and strategy.rule is not None:
-        rows[(WHOLE,)] = dict.fromkeys(COLUMNS, "") | {"layer": WHOLE, "refusal": recording.hindrance}
-    return pd.DataFrame(rows.values(), columns=COLUMNS)
+        table.append(dict.fromkeys(COLUMNS, "") | {"layer": WHOLE, "refusal": recording.hindrance})
+    return pd.DataFrame(table, columns=COLUMNS)
 
 
 def _rule(rule: Rule | None, layer: Layer) -> tuple[str, str]:

@@ -31,6 +31,16 @@ class Epsilon:
 
     The bias keeps :math:`b_k R_k / (z_k + \dots)` and the stabiliser its own share; both are booked. It is
     defined for inputs of every kind.
+
+    Examples
+    --------
+    A unit with w = (3, -1) and b = 1 reads x = (1, 2), so z = 2, and holds R = 1::
+
+        epsilon = 0:  (3, -2) / 2 = (3/2, -1)    bias 1/2
+        epsilon = 1:  (3, -2) / 3 = (1, -2/3)    bias 1/3, stabiliser 1/3
+
+    With w = (2, 1), b = 0 and x = (1, -2), z = 0: LRP-0 divides by \|x\|, (1/3, 2/3), and epsilon = 1/2 by
+    +1/2, (4, -4), of which the stabiliser takes 1.
     """
 
     epsilon: float = 0.0
@@ -57,6 +67,15 @@ class Gamma:
 
     and for :math:`z_k < 0` likewise with :math:`w^+` and :math:`w^-` (and :math:`b^+` and :math:`b^-`)
     exchanged, so numerator and denominator always agree in sign.
+
+    Examples
+    --------
+    With gamma = 1, w = (3, -1) and b = 1, a unit that holds R = 1::
+
+        x = (1, 2),   z = 2 > 0:   (6, -2 | b 2) / 6     = (1, -1/3)     bias 1/3
+        x = (1, -2),  z = 6 > 0:   (6, 4 | b 2) / 12     = (1/2, 1/3)    bias 1/6
+
+    and with w = (-1, 2), b = 1, x = (1, -2), z = -4 < 0: (-2, -8 | b 1) / -9 = (2/9, 8/9), bias -1/9.
     """
 
     gamma: float
@@ -100,7 +119,18 @@ class AlphaBeta:
     Biases are in no denominator and receive nothing. Where a denominator is empty, what it owes is spread
     evenly over pixels, as :math:`h - l` each, and over hidden activations in proportion to :math:`x_j`: the
     limit of weights clipped at a vanishing epsilon, exact but for the mixed layer with beta > 0
-    (:func:`rnnxai.explain.engine.parts.divide`).
+    (:func:`rnnxai.explain.engine.divide.divide`).
+
+    Examples
+    --------
+    A unit with w = (3, -1) reads x = (1, 2) and holds R = 1::
+
+        alpha = 1, beta = 0:   (3, 0) / 3           = (1, 0)
+        alpha = 2, beta = 1:   2 (1, 0) - (0, 1)    = (2, -1)
+
+    Nothing inhibits w = (3, 1), so beta's share goes by x: 2 (3, 2) / 5 - (1, 2) / 3 = (13/15, 2/15). Pixels
+    (1/2, 1/2) in [-1, 1] under w = (2, -1): (3/2 * 2, 1/2 * 1) / (7/2) = (6/7, 1/7). A pixel 1/2 (w = 2)
+    beside a hidden 2 (w = 1): (3, 2) / 5.
     """
 
     alpha: float
@@ -139,6 +169,10 @@ class WSquare:
     r"""The w^2 rule, :math:`R_j = \sum_k w_{jk}^2 / \sum_i w_{ik}^2 \; R_k`, for inputs of every kind.
 
     It ignores the values of the inputs, so inactive units receive relevance too.
+
+    Examples
+    --------
+    w = (3, -1) divides R = 1 into (9, 1) / 10, whatever x is. w = (0, 0) leaves \|x\| to decide.
     """
 
     def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
@@ -148,7 +182,13 @@ class WSquare:
 
 @dataclass(frozen=True)
 class Flat:
-    r"""The flat rule: a unit's relevance is divided evenly among the inputs it reads (padding is none)."""
+    """The flat rule: a unit's relevance is divided evenly among the inputs it reads (padding is none).
+
+    Examples
+    --------
+    w = (3, -1) divides R = 1 into (1/2, 1/2). In a padded convolution of width 3 over three inputs, the
+    outer units read two inputs and the middle one three; units that hold 1 each give (5/6, 4/3, 5/6).
+    """
 
     def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
         """Return the one channel."""
@@ -157,7 +197,12 @@ class Flat:
 
 @dataclass(frozen=True)
 class ZBounded:
-    """The z^B rule by itself, for composites; see :class:`AlphaBeta` for its equation."""
+    """The z^B rule by itself, for composites; see :class:`AlphaBeta` for its equation.
+
+    Examples
+    --------
+    In the range [0, 2], x = (1/2, 1/2) under w = (2, -1): (1/2 * 2, 3/2 * 1) / (5/2) = (2/5, 3/5).
+    """
 
     def channels(self, domains: frozenset[Domain], reader: Reader) -> tuple[Channel, ...]:
         """Return the one channel."""

@@ -81,6 +81,7 @@ class Strategy:
         With a rule: who takes the relevance of a product of a gate and a signal. ``all``: the signal;
         ``half``: each a half; ``prop``: in proportion to the two values; ``abs``: to their magnitudes. With
         the gradient: whether it goes into gates (``follow``) or takes them as constants (``constant``).
+        None is ``all`` or ``constant``.
     guided : bool
         Whether ReLUs stop negative values (guided backpropagation).
     start : {"score", "positive score"}
@@ -92,13 +93,15 @@ class Strategy:
     """
 
     rule: Rule | None = None
-    gates: GateRule | GateGradient = "constant"
+    gates: GateRule | GateGradient | None = None
     guided: bool = False
     start: Literal["score", "positive score"] = "score"
     heatmap: Literal["as is", "squared", "times input"] = "as is"
     sampling: StraightPath | Noise | Occlusion | None = None
 
     def __post_init__(self) -> None:
+        if self.gates is None:
+            object.__setattr__(self, "gates", "constant" if self.rule is None else "all")
         allowed = get_args(GateGradient if self.rule is None else GateRule)
         if self.gates not in allowed:
             raise Error(f"gates is {self.gates!r}; it must be one of {', '.join(allowed)}")

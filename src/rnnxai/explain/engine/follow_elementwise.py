@@ -17,6 +17,7 @@ from rnnxai.explain.engine.functions import (
     NEGATIONS,
     PRODUCTS,
     QUOTIENTS,
+    RELU,
     SUMS,
     Activation,
     label_of,
@@ -56,6 +57,28 @@ def follow_hardtanh(
 
 def _with_arguments(func: Callable[..., Any], args: Any, kwargs: Any, x: Tensor) -> Any:
     return func(x, *args, **kwargs)
+
+
+def follow_clamp(
+    recorder: Recorder,
+    func: Callable[..., Any],
+    x: Tensor,
+    min: float | Tensor | None = None,
+    max: float | Tensor | None = None,
+    *,
+    out: None = None,
+) -> Tensor:
+    """Follow a clipping between numbers; below at 0 and no further it is a ReLU."""
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        if recorder.is_signal(x, name_of(func)):
+            recorder.hinder(f"{name_of(func)} clips at a tensor; clip at numbers, or use an activation")
+        result: Tensor = func(x, min, max)
+        return result
+    positive = min is not None and min >= 0
+    kind = Activation(Domain.NON_NEGATIVE if positive else Domain.SIGNED)
+    if min == 0 and max is None:
+        kind = RELU
+    return activate(recorder, partial(_with_arguments, func, (min, max), {}), kind, x, name_of(func))
 
 
 def activate(
@@ -278,6 +301,7 @@ def _at_least(constant: Any, least: float) -> bool:
 HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **dict.fromkeys(ACTIVATIONS, follow_activation),
     F.hardtanh: follow_hardtanh,
+    **dict.fromkeys([torch.clamp, torch.clip, Tensor.clamp, Tensor.clip], follow_clamp),
     **dict.fromkeys(SUMS, follow_sum),
     **dict.fromkeys(DIFFERENCES, follow_difference),
     **dict.fromkeys(PRODUCTS, follow_product),

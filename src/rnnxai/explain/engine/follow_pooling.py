@@ -104,9 +104,17 @@ def _pool(
 def _window(recorder: Recorder, name: str, x: Tensor, z: Tensor, map_: Window, weight: Tensor) -> Tensor:
     layer = Layer(name, "pooling", map_, [weight], even=True)
     result = recorder.apply(layer, [recorder.part(layer, 0, x)], [x], z, only_losses=True)
-    if recorder.signals[x].domain is Domain.NON_NEGATIVE:
-        signal = recorder.signals[result]
-        recorder.signals[result] = signal.hidden(Domain.NON_NEGATIVE, signal.numbers)
+    before, after = recorder.signals[x], recorder.signals[result]
+    if before.domain is Domain.NON_NEGATIVE:
+        recorder.signals[result] = after.hidden(Domain.NON_NEGATIVE, after.numbers)
+    if before.bounds is not None:  # sums of bounded values are bounded too
+        totals = map_.sum(torch.ones_like(x)) * weight
+        low, high = before.bounds
+        bounds = (
+            float(min(low * totals.min(), low * totals.max())),
+            float(max(high * totals.min(), high * totals.max())),
+        )
+        recorder.signals[result] = Signal(Domain.BOUNDED, bounds, numbers=after.numbers)
     return result
 
 
@@ -165,7 +173,22 @@ def pad(
         recorder.hinder(
             f"{name_of(func)} puts {value} beside a signal, and only zeros are known to say nothing"
         )
-    return _padded(recorder, label_of(func), move, input)
+    known = recorder.signals[input].numbers
+    numbers = None if known is None else _numbers_around(known, pad)
+    return _padded(recorder, label_of(func), move, input, numbers)
+
+
+def _numbers_around(numbers: Tensor, margins: Sequence[int]) -> Tensor:
+    """Return sample numbers of a padded signal: what is added along an axis belongs to the same samples."""
+    for axis, around in enumerate(zip(margins[::2], margins[1::2], strict=True), start=1):
+        first = numbers.narrow(-axis, 0, 1)
+        if bool((numbers == first).all()):
+            shape = list(numbers.shape)
+            shape[-axis] += sum(around)
+            numbers = first.expand(shape)
+        else:  # the axis of the batch, where what is added belongs to nobody
+            numbers = F.pad(numbers, [0, 0] * (axis - 1) + list(around))
+    return numbers
 
 
 def pad_packed(
@@ -182,12 +205,21 @@ def pad_packed(
     padded, lengths = func(data, *arguments)
     if not recorder.is_signal(data, "pad_packed_sequence"):
         return padded, lengths
-    return _padded(recorder, "pad_packed_sequence", lambda x: func(x, *arguments)[0], data), lengths
+
+    def move(x: Tensor) -> Tensor:
+        unpacked: Tensor = func(x, *arguments)[0]
+        return unpacked
+
+    known = recorder.signals[data].numbers
+    # Behind the end of a sequence stand zeros that belong to it, and nobody asks whose they are.
+    numbers = None if known is None else move(known)
+    return _padded(recorder, "pad_packed_sequence", move, data, numbers), lengths
 
 
-def _padded(recorder: Recorder, name: str, move: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def _padded(
+    recorder: Recorder, name: str, move: Callable[[Tensor], Tensor], x: Tensor, numbers: Tensor | None
+) -> Tensor:
     signal = recorder.signals[x]
-    numbers = None if signal.numbers is None else move(signal.numbers)
     result: Tensor = Padding.apply(recorder.walk, recorder.place(name, numbers), move, x)
     if signal.domain is Domain.BOUNDED and signal.bounds is not None:
         low, high = signal.bounds
