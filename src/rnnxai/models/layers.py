@@ -2,7 +2,7 @@
 
 Every parameter has a leading fold axis K, and one matrix product serves all folds. K = 1 is the plain
 case. The layers are ordinary modules; the methods that carry weights go through torch's function
-protocol, so that a running :class:`~rnnxai.explain.recording.Recording` can follow them. Without one
+protocol, so that a running :class:`~rnnxai.explain.engine.recording.Recording` can follow them. Without one
 that costs a single check.
 """
 
