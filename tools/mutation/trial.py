@@ -1,0 +1,376 @@
+"""Try mutants: fork, put the changed code in place, and run tests until one fails.
+
+Importing torch and collecting the tests takes seconds, a test takes milliseconds. So both are done once, and
+every mutant gets a fork of its own, in which the code of the live function is exchanged. What a fork cannot
+exchange (a class's fields, a table of a module, a function that ran during the imports) is *cold*: there the
+tests are collected anew, with a module that was changed before it was first imported.
+"""
+
+import ast
+import importlib.abc
+import importlib.util
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from mutation.mutants import Mutant
+
+GRACE = 60.0  # seconds beyond the budget after which a fork hangs
+HANGS = 20  # seconds after which a test hangs
+
+
+@dataclass
+class Selection:
+    """The tests, and what each of them runs.
+
+    Attributes
+    ----------
+    seconds : dict
+        How long each test takes, by its node id.
+    runs : dict
+        Which homes (``module:name``) each test runs.
+    imported : set
+        The homes that run while the tests are collected.
+    kills : dict
+        How many mutants of a home, or of a module, each test has killed.
+    broken : list
+        The tests that fail without any mutant.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    runs: dict[str, set[str]] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
+    kills: dict[str, dict[str, int]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """Return the tests that reach a mutant, those first that have proved the sharpest."""
+        home = mutant.where
+        if mutant.is_function:
+            reach = [test for test, homes in self.runs.items() if home in homes]
+        else:
+            prefix = mutant.module + ":"
+            reach = [test for test, homes in self.runs.items() if any(h.startswith(prefix) for h in homes)]
+        reach.sort(key=self.seconds.__getitem__)
+        seen: dict[str, int] = defaultdict(int)
+        rank = {}
+        for test in reach:  # one case of each test before the next of any
+            function = test.partition("[")[0]
+            rank[test] = seen[function]
+            seen[function] += 1
+        here, near = self.kills.get(home, {}), self.kills.get(mutant.module, {})
+        return sorted(reach, key=lambda t: (-here.get(t, 0), -near.get(t, 0), rank[t], self.seconds[t]))
+
+    def note_kill(self, mutant: Mutant, test: str) -> None:
+        """Remember which test was sharp, and where."""
+        for place in (mutant.where, mutant.module):
+            kills = self.kills.setdefault(place, {})
+            kills[test] = kills.get(test, 0) + 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant: ``killed`` by a test, ``timeout``, ``survived`` or ``unreached``."""
+
+    result: str
+    test: str = ""
+    tests: int = 0
+    seconds: float = 0.0
+
+
+class Loop:
+    """A pytest plugin that takes the loop over the collected tests into its own hands."""
+
+    def __init__(self, source: Path, most: int, loop: Callable[["Loop"], None]) -> None:
+        self.source, self.most, self.loop = source, most, loop
+        self.items: dict[str, pytest.Item] = {}
+        self.failed = ""
+        self.ran = ""
+        self._seen: set[CodeType] = set()
+
+    # What pytest calls
+
+    def pytest_collection(self) -> None:
+        """Watch what runs while the tests are imported."""
+        sys.settrace(self._watch)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep some cases of tests that have very many, evenly spread."""
+        sys.settrace(None)
+        cases = defaultdict(list)
+        for item in items:
+            cases[item.nodeid.partition("[")[0]].append(item)
+        items[:] = [item for group in cases.values() for item in group[:: -(-len(group) // self.most)]]
+        self.items = {item.nodeid: item for item in items}
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Do what this loop is for."""
+        if session.testsfailed:
+            raise session.Failed("the tests cannot be collected")
+        self.loop(self)
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a failure."""
+        if report.failed:
+            self.failed = report.nodeid
+        if report.when == "call" and report.passed:
+            self.ran = report.nodeid
+
+    # What loops do
+
+    def run(self, test: str, following: str | None = None) -> bool:
+        """Run a test; return whether nothing failed."""
+        item = self.items[test]
+        after = self.items[following] if following else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        return not self.failed
+
+    def homes(self) -> set[str]:
+        """Return what was seen to run since the last call, as ``module:name``."""
+        seen, self._seen = self._seen, set()
+        return {home for code in seen if (home := self._home(code))}
+
+    def watched(self, test: str, following: str | None) -> tuple[float, set[str]] | None:
+        """Run a test; return its seconds and what it ran, or None if it is skipped."""
+        self.failed = self.ran = ""
+        start = time.perf_counter()
+        sys.settrace(self._watch)
+        try:
+            self.run(test, following)
+        finally:
+            sys.settrace(None)
+        return (time.perf_counter() - start, self.homes()) if self.ran else None
+
+    def _watch(self, frame: FrameType, event: str, argument: Any) -> None:
+        self._seen.add(frame.f_code)
+
+    def _home(self, code: CodeType) -> str:
+        with suppress(ValueError):
+            path = Path(code.co_filename).relative_to(self.source).with_suffix("")
+            name = code.co_qualname.partition(".<locals>")[0]
+            return f"{'.'.join(path.parts)}:{name}"
+        return ""
+
+
+def collect(tests: Sequence[str], tree: Path, loop: Loop) -> int:
+    """Collect the tests of a copy of the repository and hand them to a loop."""
+    os.chdir(tree)
+    options = ["-q", "-s", "-p", "no:cacheprovider", "-o", f"timeout={HANGS}", "-o", "addopts="]
+    return int(pytest.main([*options, f"--rootdir={tree}", *tests], plugins=[loop]))
+
+
+def measure(loop: Loop, slowest: float) -> Selection:
+    """Run all tests once without a mutant; leave out what is skipped or takes too long."""
+    selection = Selection(imported=loop.homes())
+    order = list(loop.items)
+    for test, following in zip(order, [*order[1:], None], strict=True):
+        found = loop.watched(test, following)
+        if loop.failed:
+            selection.broken.append(test)
+        elif found is not None and found[0] <= slowest:
+            selection.seconds[test], selection.runs[test] = found
+    return selection
+
+
+def try_all(
+    mutants: Iterable[Mutant],
+    selection: Selection,
+    start: Callable[[Mutant, Sequence[str], int], None],
+    *,
+    workers: int,
+    budget: float,
+) -> Iterator[tuple[Mutant, Outcome]]:
+    """Try mutants, each in a fork, and return what becomes of them.
+
+    Parameters
+    ----------
+    mutants : iterable of Mutant
+    selection : Selection
+    start : callable
+        (mutant, tests, pipe): what a fork does; it writes its outcome into the pipe.
+    workers : int
+        Forks at a time.
+    budget : float
+        Seconds of tests for one mutant.
+    """
+    waiting = iter(mutants)
+    running: dict[int, tuple[Mutant, int, float]] = {}
+    while True:
+        while len(running) < workers and (mutant := next(waiting, None)) is not None:
+            tests = selection.of(mutant)
+            if not tests:
+                yield mutant, Outcome("unreached")
+                continue
+            read, write = os.pipe()
+            sys.stdout.flush()
+            pid = os.fork()
+            if pid == 0:
+                os.close(read)
+                in_fork(partial(start, mutant, tests, write))
+            os.close(write)
+            running[read] = mutant, pid, time.monotonic()
+        if not running:
+            return
+        ready, _, _ = select.select(list(running), [], [], 1.0)
+        for read in list(running):
+            mutant, pid, began = running[read]
+            late = time.monotonic() - began > budget + GRACE
+            if read not in ready and not late:
+                continue
+            outcome = Outcome("timeout", seconds=time.monotonic() - began)
+            if read in ready:
+                text = os.read(read, 65536)
+                # A fork that dies without a word was killed by the mutant: memory, a crash.
+                outcome = Outcome(**json.loads(text)) if text else Outcome("killed", "a crash")
+            else:
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(read)
+            del running[read]
+            if outcome.test:
+                selection.note_kill(mutant, outcome.test)
+            yield mutant, outcome
+
+
+def in_fork(work: Callable[[], None]) -> None:
+    """Do some work and end this process, whatever happens."""
+    try:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
+        work()
+    finally:
+        os._exit(0)
+
+
+def hunt(loop: Loop, tests: Sequence[str], budget: float, pipe: int) -> None:
+    """Run tests until one fails or the budget is used up, and say so."""
+    loop.failed = ""
+    began = time.monotonic()
+    done = 0
+    for test, following in zip(tests, [*tests[1:], None], strict=True):
+        if time.monotonic() - began > budget:
+            break
+        done += 1
+        if not loop.run(test, following):
+            break
+    seconds = round(time.monotonic() - began, 2)
+    outcome = Outcome("killed" if loop.failed else "survived", loop.failed, done, seconds)
+    _tell(pipe, outcome)
+
+
+def _tell(pipe: int, outcome: Outcome) -> None:
+    os.write(pipe, json.dumps(asdict(outcome)).encode())
+
+
+def start_hot(loop: Loop, mutant: Mutant, path: Path, tests: Sequence[str], budget: float, pipe: int) -> None:
+    """Exchange the live function and hunt; a mutant that cannot even be put in place is killed."""
+    try:
+        exchange(mutant, path)
+    except Exception as error:
+        return _tell(pipe, Outcome("killed", f"it raises {type(error).__name__}"))
+    return hunt(loop, tests, budget, pipe)
+
+
+def start_cold(
+    mutant: Mutant, path: Path, tests: Sequence[str], budget: float, pipe: int, tree: Path, most: int
+) -> None:
+    """Collect the tests with the changed module and hunt."""
+    sys.meta_path.insert(0, Changed(mutant, path))
+
+    def within(loop: Loop) -> None:
+        hunt(loop, [test for test in tests if test in loop.items], budget, pipe)
+
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    if collect(files, tree, Loop(tree / "src", most, within)):
+        _tell(pipe, Outcome("killed", "the collection of the tests"))
+
+
+def exchange(mutant: Mutant, path: Path) -> None:
+    """Put a mutant's code into the live function.
+
+    Raises
+    ------
+    Exception
+        Whatever the mutant's own defaults raise.
+    """
+    tree = mutant.applied_to(ast.parse(path.read_text("utf-8")))
+    live = live_function(sys.modules[mutant.module], mutant.home)
+    live.__code__ = _code_of(compile(tree, str(path), "exec"), mutant.home)
+    home = ast.parse(mutant.after).body[0]
+    if isinstance(home, ast.FunctionDef):
+        names = [argument.arg for argument in home.args.kwonlyargs]
+        values = [_value(default, live) for default in home.args.defaults]
+        live.__defaults__ = tuple(values) or None
+        live.__kwdefaults__ = {
+            name: _value(default, live)
+            for name, default in zip(names, home.args.kw_defaults, strict=True)
+            if default is not None
+        } or None
+
+
+def _value(expression: ast.expr, live: FunctionType) -> Any:
+    code = compile(ast.fix_missing_locations(ast.Expression(expression)), "<default>", "eval")
+    return eval(code, live.__globals__)  # noqa: S307, our own source
+
+
+def live_function(module: ModuleType, name: str) -> FunctionType:
+    """Return the function behind a name, out of its decorators."""
+    found: Any = module
+    for part in name.split("."):
+        found = vars(found)[part]
+    while not isinstance(found, FunctionType) or hasattr(found, "__wrapped__"):
+        # Of a property, a cached property, a static or class method, and what functools.wraps leaves.
+        layers = ("__wrapped__",) if isinstance(found, FunctionType) else ("fget", "func", "__func__")
+        found = next(getattr(found, layer) for layer in layers if hasattr(found, layer))
+    return found
+
+
+def _code_of(code: CodeType, name: str) -> CodeType:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_qualname == name:
+                return constant
+            if name.startswith(constant.co_qualname + "."):
+                return _code_of(constant, name)
+    raise LookupError(name)
+
+
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module with a mutant in it."""
+
+    def __init__(self, mutant: Mutant, path: Path) -> None:
+        self.mutant, self.path = mutant, path
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        """Answer for the mutant's module alone."""
+        if name != self.mutant.module:
+            return None
+        inside = [str(self.path.parent)] if self.path.name == "__init__.py" else None
+        return importlib.util.spec_from_file_location(
+            name, self.path, loader=self, submodule_search_locations=inside
+        )
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the changed code."""
+        tree = self.mutant.applied_to(ast.parse(self.path.read_text("utf-8")))
+        exec(compile(tree, str(self.path), "exec"), vars(module))  # noqa: S102, our own source
+
+
+def summary(outcomes: Mapping[str, int]) -> str:
+    """Return counts in words."""
+    return ", ".join(f"{count} {name}" for name, count in outcomes.items())
