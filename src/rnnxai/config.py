@@ -1,6 +1,7 @@
 """The configuration of a study: read, checked and completed before anything runs."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +28,8 @@ from rnnxai.config_sections import (
 )
 from rnnxai.data.source import needs_folder
 from rnnxai.errors import Error
-from rnnxai.plugins import add_folders
+from rnnxai.models.zoo import MODELS
+from rnnxai.plugins import add_folders, constant
 from rnnxai.registry import Entry
 from rnnxai.scoring.scores import SCORES
 from rnnxai.training.settings import TrainSettings
@@ -113,6 +115,17 @@ def read_config(path: str | Path) -> Config:
     return check_config(values)
 
 
+def train_settings(config: Config, dataset: str, architecture: str, steps: int) -> TrainSettings:
+    """Return the training settings of a network, overrides applied in order."""
+    network = {"dataset": dataset, "architecture": architecture, "steps": steps}
+    settings = config.train.model_dump()
+    for override in config.overrides:
+        wanted = override.when.model_dump(exclude_none=True)
+        if all(network[key] == value for key, value in wanted.items()):
+            settings |= dict(override.set)
+    return TrainSettings(**settings)
+
+
 def _in_experiments(config: Config) -> Iterator[str]:
     for name, experiment in config.experiments.items():
         where = f"experiments.{name}"
@@ -169,6 +182,34 @@ def _in_overrides(config: Config) -> Iterator[str]:
             yield from (f"{where}.set.{line}" for line in lines(error, TrainSettings))
 
 
+def _in_cells(config: Config) -> Iterator[str]:
+    """Check what only some architectures can do, as their classes say."""
+    for name, experiment in config.experiments.items():
+        for architecture in experiment.architectures:
+            own = config.architectures.get(architecture)
+            target = MODELS.target(architecture if own is None else own.cell)
+            several = [steps for steps in experiment.steps if steps > 1]
+            if several and constant(target, "single_step"):
+                yield (
+                    f"experiments.{name}.steps: {architecture} reads an image in one step, not in "
+                    f"{several[0]}; allowed: 1"
+                )
+            networks = product(experiment.datasets, [architecture], experiment.steps)
+            asked = {pooling for network in networks if (pooling := _pooling(config, *network))}
+            if asked and constant(target, "own_pooling") is None:
+                yield (
+                    f"train.pooling: {architecture} of experiments.{name} does not pool, so {min(asked)!r} "
+                    "means nothing to it; set it by an override for architectures that do"
+                )
+
+
+def _pooling(config: Config, dataset: str, architecture: str, steps: int) -> str | None:
+    try:
+        return train_settings(config, dataset, architecture, steps).pooling
+    except ValidationError:  # which the check of overrides names
+        return None
+
+
 def _elsewhere(config: Config) -> Iterator[str]:
     for dataset in config.accuracy_gate:
         if dataset not in config.datasets:
@@ -183,5 +224,5 @@ def _elsewhere(config: Config) -> Iterator[str]:
         )
 
 
-CHECKS = (_in_experiments, _in_explainers, _in_scores, _in_overrides, _elsewhere)
+CHECKS = (_in_experiments, _in_cells, _in_explainers, _in_scores, _in_overrides, _elsewhere)
 """What no single value shows: each yields one line for each thing that does not fit the rest."""

@@ -178,6 +178,39 @@ def parameters(target: str) -> list[str] | None:
     return names[1:] if found.name == "__init__" else names
 
 
+def constant(target: str, name: str) -> Any:
+    """Return what a class sets a name to, as its source shows it.
+
+    Parameters
+    ----------
+    target : str
+        ``package.module:Class``.
+    name : str
+        A class attribute.
+
+    Returns
+    -------
+    object
+        The value of the class or of the first of its bases that sets one; None where the source does not
+        show a plain value.
+    """
+    module, found = _definition(target)
+    while isinstance(found, ast.ClassDef):
+        bound = {
+            key: node for key, node in _bindings(found.body) if isinstance(node, ast.Assign | ast.AnnAssign)
+        }
+        if name in bound:
+            value = bound[name].value
+            return value.value if isinstance(value, ast.Constant) else None
+        if not found.bases or not isinstance(found.bases[0], ast.Name):
+            return None
+        try:
+            module, found = _definition(f"{module}:{found.bases[0].id}")
+        except Error:  # a built-in
+            return None
+    return None
+
+
 # --- reading source ----------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from rnnxai.config import Config
+from rnnxai.config import Config, train_settings
 from rnnxai.config_sections import ArchitectureSettings, ExplainerSettings, ScoreSettings
 from rnnxai.data.dataset import Fold
 from rnnxai.data.definition import DatasetDefinition
@@ -95,13 +95,7 @@ class Study:
 
     def train_settings(self, dataset: str, architecture: str, steps: int) -> TrainSettings:
         """Return the training settings of a network, overrides applied in order."""
-        network = {"dataset": dataset, "architecture": architecture, "steps": steps}
-        settings = self.config.train.model_dump()
-        for override in self.config.overrides:
-            wanted = override.when.model_dump(exclude_none=True)
-            if all(network[key] == value for key, value in wanted.items()):
-                settings |= dict(override.set)
-        return TrainSettings(**settings)
+        return train_settings(self.config, dataset, architecture, steps)
 
 
 def code_of_architecture(architecture: ArchitectureSettings) -> str:

@@ -79,6 +79,16 @@ REFUSED = {
             "allowed: 1, 2, 3, 4, 6, 7, 12, 14, 21, 28, 42, 84"
         ),
     ),
+    "steps of an architecture that has one": (
+        f"{EXPERIMENT}/architectures",
+        ["shallow", "lenet"],
+        "experiments.majority.steps: lenet reads an image in one step, not in 12; allowed: 1",
+    ),
+    "pooling of what does not pool": (
+        "train/pooling",
+        "sum",
+        "train.pooling: shallow of experiments.majority does not pool, so 'sum' means nothing to it",
+    ),
     "a data set that is not defined": (
         f"{EXPERIMENT}/datasets",
         ["mnist"],
