@@ -35,8 +35,8 @@ PACKAGE = "rnnxai.explain"
 LEFT_OUT = ["__init__", "methods", "preview"]
 # Modules of which every mutant is tried, however few others are.
 COMPLETE = [
-    "rules", "gates", "gradients", "relevance", "composite", "channels", "strategy", "divide", "parts",
-    "operations", "maps", "layer", "recurrent", "follow_recurrent", "samples", "signals", "walk", "explainer",
+    "rules", "gates", "gradients", "relevance", "divide", "recurrent", "parts", "layer", "operations", "maps",
+    "explainer", "channels", "composite", "strategy", "signals", "samples", "walk", "follow_recurrent",
 ]  # fmt: skip
 TESTS = [
     "tests/oracles/test_worked_examples.py",
@@ -153,18 +153,21 @@ def modules(source: Path) -> dict[str, Path]:
 
 def sampled(mutants: Sequence[Mutant], most: int, complete: Sequence[str]) -> list[Mutant]:
     """Return at most so many mutants of each function, the same in every run."""
-    if not most:
-        return list(mutants)
     homes: dict[tuple[str, str], list[Mutant]] = {}
     for mutant in mutants:
         homes.setdefault((mutant.module, mutant.home), []).append(mutant)
     chosen = []
-    for (module, home), group in homes.items():
-        if module.rpartition(".")[2] in complete or len(group) <= most:
+    for (module, home), group in sorted(homes.items(), key=lambda item: _rank(item[0][0], complete)):
+        if module.rpartition(".")[2] in complete or not most or len(group) <= most:
             chosen += group
         else:
             chosen += random.Random(home).sample(group, most)  # noqa: S311
     return chosen
+
+
+def _rank(module: str, complete: Sequence[str]) -> int:
+    name = module.rpartition(".")[2]
+    return complete.index(name) if name in complete else len(complete)
 
 
 def read_outcomes(path: Path) -> dict[str, Outcome]:
@@ -214,9 +217,7 @@ def try_in(
             cold = not mutant.is_function or mutant.where in selection.imported
             (hard if cold else easy).append(mutant)
         seconds = sum(selection.seconds.values())
-        say(
-            f"{len(selection.seconds)} tests, {seconds:.0f} s; {len(hard)} mutants need imports of their own"
-        )
+        say(f"{len(selection.seconds)} tests, {seconds:.0f} s; {len(hard)} mutants need imports of their own")
 
         def start(mutant: Mutant, chosen: Sequence[str], pipe: int) -> None:
             trial.start_hot(loop, mutant, paths[mutant.module], chosen, options.budget, pipe)

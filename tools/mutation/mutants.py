@@ -137,6 +137,8 @@ def _skipped(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
+    if isinstance(node, ast.keyword):
+        return node.arg == "strict"
     if isinstance(node, ast.FunctionDef):
         overload = any(_named(decorator) == "overload" for decorator in node.decorator_list)
         return overload or node.name in SKIPPED_FUNCTIONS

@@ -95,10 +95,10 @@ def _pool(
     """Connect a pooling; `weight_of` maps ones to the weight that each window gives to each of its inputs."""
     with torch.no_grad():
         z = average(x.detach())
-        weight = weight_of(torch.ones_like(x))
-    return _window(
-        recorder, name, x, z, Window(lambda v: average(v) / weight, tuple(range(-axes, 0))), weight
-    )
+        # All samples and channels have the same windows, so one of each tells the weights.
+        weight = weight_of(x.new_ones(*[1] * (x.dim() - axes), *x.shape[-axes:]))
+    window = Window(lambda v: average(v) / weight, tuple(range(-axes, 0)))
+    return _window(recorder, name, x, z, window, weight)
 
 
 def _window(recorder: Recorder, name: str, x: Tensor, z: Tensor, map_: Window, weight: Tensor) -> Tensor:
