@@ -1,0 +1,346 @@
+"""What nothing else would notice if it were wrong: found by `make mutate`, kept by hand.
+
+Each is so small that the right answer is in the line that states it.
+"""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import rnnxai
+from rnnxai.explain import check
+from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs, Term
+from rnnxai.explain.rules import AlphaBeta
+
+PLAIN = (Term(Input.VALUE, AS_IS),)
+
+
+class Between(nn.Module):
+    """A layer, something between, a layer; e is not negative, s of either sign, x the input."""
+
+    def __init__(self, form, width=4):
+        super().__init__()
+        self.a, self.out = nn.Linear(4, 4), nn.Linear(width, 3)
+        self.form = form
+
+    def forward(self, x):
+        s = self.a(x)
+        return self.out(self.form(torch.relu(s), s, x))
+
+
+def between(form, width=4, seed=0):
+    net = Between(form, width).double().eval()
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for values in net.parameters():
+            values.copy_(torch.randn(values.shape, generator=rng, dtype=torch.float64))
+        net.a.bias.abs_()  # so that not all is cut off
+    return net, torch.rand(5, 4, generator=rng, dtype=torch.float64)
+
+
+# What a layer reads
+
+N, S, B = "non-negative", "signed", "bounded"
+ONES, MIXED = torch.ones(4).double(), torch.tensor([1.0, -1.0, 0.0, 2.0]).double()
+READS = {
+    # name: what is between, what the last layer reads, whether that is the input
+    "e": (lambda e, s, x: e, N, False),
+    "s": (lambda e, s, x: s, S, False),
+    "x": (lambda e, s, x: x, B, True),
+    "e + e": (lambda e, s, x: e + e, N, False),
+    "e + s": (lambda e, s, x: e + s, S, False),
+    "s + e": (lambda e, s, x: s + e, S, False),
+    "e - e": (lambda e, s, x: e - e, S, False),
+    "e - 0 e": (lambda e, s, x: torch.sub(e, e, alpha=0), N, False),
+    "e + 1": (lambda e, s, x: e + 1, N, False),
+    "1 + e": (lambda e, s, x: 1 + e, N, False),
+    "e + 0": (lambda e, s, x: e + 0, N, False),
+    "e - 1": (lambda e, s, x: e - 1, S, False),
+    "1 - e": (lambda e, s, x: 1 - e, S, False),
+    "e + ones": (lambda e, s, x: e + ONES, N, False),
+    "e + zeros": (lambda e, s, x: e + 0 * ONES, N, False),
+    "e + mixed": (lambda e, s, x: e + MIXED, S, False),
+    "e - ones": (lambda e, s, x: e - ONES, S, False),
+    "ones - e": (lambda e, s, x: ONES - e, S, False),
+    "s + ones": (lambda e, s, x: s + ONES, S, False),
+    "e / 2 + ones": (lambda e, s, x: torch.add(ONES, e, alpha=0.5), N, False),
+    "x + 1": (lambda e, s, x: x + 1, B, True),
+    "x + ones": (lambda e, s, x: x + ONES, S, True),
+    "x - e": (lambda e, s, x: x - e, S, False),
+    "2 x": (lambda e, s, x: 2 * x, B, True),
+    "0 x": (lambda e, s, x: 0 * x, S, True),
+    "x / 2": (lambda e, s, x: x / 2, B, True),
+    "-x": (lambda e, s, x: -x, B, True),
+    "x ones": (lambda e, s, x: x * ONES, S, True),
+    "2 e": (lambda e, s, x: 2 * e, N, False),
+    "0 e": (lambda e, s, x: 0 * e, N, False),
+    "-e": (lambda e, s, x: -e, S, False),
+    "e / -2": (lambda e, s, x: e / -2, S, False),
+    "e ones": (lambda e, s, x: e * ONES, N, False),
+    "e zeros": (lambda e, s, x: e * (0 * ONES), N, False),
+    "e mixed": (lambda e, s, x: e * MIXED, S, False),
+    "s ones": (lambda e, s, x: s * ONES, S, False),
+    "e / ones": (lambda e, s, x: e / ONES, N, False),
+    "e / -ones": (lambda e, s, x: e / -ONES, S, False),
+    "e times a tensor of one number": (lambda e, s, x: e * torch.tensor(-2.0).double(), S, False),
+    "hardtanh s": (lambda e, s, x: F.hardtanh(s), S, False),
+    "hardtanh s from 0": (lambda e, s, x: F.hardtanh(s, 0.0, 2.0), N, False),
+    "hardtanh s from 0.5": (lambda e, s, x: F.hardtanh(s, 0.5, 2.0), N, False),
+    "hardtanh e": (lambda e, s, x: F.hardtanh(e), N, False),
+    "tanh e": (lambda e, s, x: torch.tanh(e), N, False),
+    "tanh s": (lambda e, s, x: torch.tanh(s), S, False),
+    "tanh x": (lambda e, s, x: torch.tanh(x), S, False),
+    "relu x": (lambda e, s, x: torch.relu(x), N, False),
+    "sigmoid s": (lambda e, s, x: torch.sigmoid(s), N, False),
+    "hardsigmoid s": (lambda e, s, x: F.hardsigmoid(s), N, False),
+    "relu6 s": (lambda e, s, x: F.relu6(s), N, False),
+    "softplus s": (lambda e, s, x: F.softplus(s), N, False),
+    "gelu s": (lambda e, s, x: F.gelu(s), S, False),
+    "a gate of e": (lambda e, s, x: torch.sigmoid(s) * e, N, False),
+    "e by a gate": (lambda e, s, x: e * torch.sigmoid(s), N, False),
+    "a gate of s": (lambda e, s, x: torch.sigmoid(s) * s, S, False),
+    "a gate of ones": (lambda e, s, x: torch.sigmoid(s) * ONES, N, False),
+    "a gate of zeros": (lambda e, s, x: torch.sigmoid(s) * (0 * ONES), N, False),
+    "a gate of mixed": (lambda e, s, x: torch.sigmoid(s) * MIXED, S, False),
+    "a gate of a gate": (lambda e, s, x: torch.sigmoid(s) * torch.sigmoid(-s), N, False),
+    "a gate less 1": (lambda e, s, x: torch.sigmoid(s) - 1, S, False),
+    "1 - a gate": (lambda e, s, x: 1 - torch.sigmoid(s), N, False),
+    "1/2 - a gate": (lambda e, s, x: 0.5 - torch.sigmoid(s), S, False),
+    "pooled e": (lambda e, s, x: F.avg_pool1d(e, 1), N, False),
+    "pooled s": (lambda e, s, x: F.avg_pool1d(s, 1), S, False),
+    "pooled x": (lambda e, s, x: F.avg_pool1d(x, 1), B, False),
+    "mean of e": (lambda e, s, x: torch.stack([e, e]).mean(0), N, False),
+    "flipped x": (lambda e, s, x: x.flip(1), B, True),
+    "e beside s": (lambda e, s, x: torch.cat([e[:, :2], s[:, 2:]], 1), f"{N} and {S}", False),
+    "x beside e": (lambda e, s, x: torch.cat([x[:, :2], e[:, 2:]], 1), f"{B} and {N}", True),
+    "x beside x": (lambda e, s, x: torch.cat([x[:, :2], x[:, 2:]], 1), B, True),
+    "e beside s, stacked": (lambda e, s, x: torch.stack([e[:, 0], s[:, 1], e[:, 2], e[:, 3]], 1), S, False),
+    "e beside ones": (lambda e, s, x: torch.cat([e[:, :2], ONES[:2].expand(len(e), 2)], 1), N, False),
+    "e padded": (lambda e, s, x: F.pad(e[:, 1:], (1, 0)), N, False),
+    "x padded": (lambda e, s, x: F.pad(x[:, 1:], (1, 0)), B, True),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_domains(name):
+    form, reads, is_input = READS[name]
+    net, x = between(form)
+    rules = {"input": "lrp-flat", "*": "lrp-w2"}
+    table = check(net, x, "lrp", bounds=(0.0, 1.0), rules=rules)
+    last = table[table.layer == "out"].iloc[0]
+    assert (last.reads, last.rule) == (reads, "flat" if is_input else "w^2")
+
+
+# The gradient of every activation
+
+ACTIVATIONS = {
+    "relu": F.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "hardsigmoid": F.hardsigmoid,
+    "relu6": F.relu6,
+    "softplus": F.softplus,
+    "celu": F.celu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "hardshrink": F.hardshrink,
+    "hardswish": F.hardswish,
+    "leaky relu": F.leaky_relu,
+    "leaky relu of another slope": lambda z: F.leaky_relu(z, 0.3),
+    "leaky relu, slope by name": lambda z: F.leaky_relu(z, negative_slope=0.3),
+    "mish": F.mish,
+    "selu": F.selu,
+    "silu": F.silu,
+    "softshrink": F.softshrink,
+    "softsign": F.softsign,
+    "tanhshrink": F.tanhshrink,
+    "atan": torch.atan,
+    "asinh": lambda z: z.asinh(),
+    "erf": torch.erf,
+    "hardtanh": F.hardtanh,
+    "hardtanh of other ends": lambda z: F.hardtanh(z, -3.0, 2.0),
+    "relu in place": nn.ReLU(inplace=True),
+    "leaky relu in place": nn.LeakyReLU(0.3, inplace=True),
+    "elu in place": nn.ELU(inplace=True),
+    "hardtanh in place": nn.Hardtanh(-3.0, 2.0, inplace=True),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_gradients_of_activations(name):
+    activation = ACTIVATIONS[name]
+    net, x = between(lambda e, s, x: activation(1.0 * s))
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    assert gradient.any()
+    found = rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1))
+    torch.testing.assert_close(found, x * gradient, rtol=1e-10, atol=1e-12)
+
+
+# Sums, differences and products with every kind of operand: LRP-0 is the gradient times the input
+
+FORMS = {
+    "rsub of a number": lambda e, s, x: torch.rsub(e, 1.5),
+    "rsub of signals": lambda e, s, x: torch.rsub(e, s, alpha=2),
+    "rsub of a constant": lambda e, s, x: torch.rsub(ONES, e, alpha=2),
+    "rsub from a constant": lambda e, s, x: torch.rsub(e, ONES, alpha=2),
+    "sub from a constant": lambda e, s, x: torch.sub(ONES, e, alpha=2),
+    "sub of a constant": lambda e, s, x: torch.sub(e, ONES, alpha=2),
+    "sub of signals": lambda e, s, x: torch.sub(e, s, alpha=2),
+    "add to a constant": lambda e, s, x: torch.add(ONES, e, alpha=2),
+    "add of a constant": lambda e, s, x: torch.add(e, ONES, alpha=2),
+    "add of signals": lambda e, s, x: torch.add(e, s, alpha=-2),
+    "constants added": lambda e, s, x: e + torch.add(ONES, MIXED, alpha=3),
+    "constants subtracted": lambda e, s, x: e + torch.sub(ONES, MIXED, alpha=3) + (ONES - MIXED),
+    "constants multiplied": lambda e, s, x: e * (MIXED * (ONES + MIXED)),
+    "constants divided": lambda e, s, x: e * (MIXED / (3 * ONES)),
+    "a constant negated": lambda e, s, x: e * -MIXED,
+    "a constant activated": lambda e, s, x: e * torch.relu(MIXED) + torch.tanh(MIXED),
+    "a tensor of one number": lambda e, s, x: e * torch.tensor(-3.0).double() + torch.tensor(2.0).double(),
+    "divided by a tensor": lambda e, s, x: e / (MIXED - 5),
+    "a column beside a row": lambda e, s, x: e[:, :1] + s[:, 1:2] * MIXED,
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms(name):
+    net, x = between(FORMS[name])
+    leaf = x.clone().requires_grad_()
+    score = net(leaf)[:, 1]
+    (gradient,) = torch.autograd.grad(score.sum(), leaf)
+    assert gradient.any()
+    for method in ("taylor", "lrp-0"):
+        found = rnnxai.explain(net, x, 1, method, bounds=(0, 1))
+        torch.testing.assert_close(found, x * gradient, rtol=1e-9, atol=1e-10)
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1), return_ledger=True)
+    assert abs(ledger.residual).max() < 1e-10
+    torch.testing.assert_close(torch.from_numpy(ledger.start), score.detach())
+
+
+# Denominators
+
+
+def test_a_denominator_that_cancels():
+    """z = 1 x 3 - 3 x 1 = 0; the unit holds 1 all the same, from the flat rule above it."""
+    net, x = dense([[3.0, -1.0]], None, [[2.0]], 1.0), torch.tensor([[1.0, 3.0]]).double()
+
+    def found(rule):
+        rules = {"0": rule, "*": "lrp-flat"}
+        relevance, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, return_ledger=True)
+        return relevance[0].tolist(), ledger.table().set_index("layer").loc["0"]
+
+    relevance, row = found("lrp-0")
+    assert relevance == [0.25, 0.75]  # in proportion to |x|
+    relevance, row = found({"rule": "lrp-eps", "epsilon": 0.5})
+    assert relevance == [6, -6]
+    assert row.stabiliser == 1
+    relevance, _ = found({"rule": "lrp-gamma", "gamma": 1.0})
+    assert relevance == [2, -1]  # as with z > 0: 1 x 3 counts twice
+
+
+def dense(first, bias, last, last_bias):
+    net = nn.Sequential(nn.Linear(2, len(first), bias is not None), nn.Linear(len(first), len(last))).double()
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor(first))
+        if bias is not None:
+            net[0].bias.copy_(torch.tensor(bias))
+        net[1].weight.copy_(torch.tensor(last))
+        net[1].bias.fill_(last_bias)
+    return net
+
+
+DIVIDES = {
+    "LRP-0": (Channel(1, {Domain.SIGNED: PLAIN}, bias=AS_IS), True),
+    "two domains": (Channel(1, {Domain.SIGNED: PLAIN, Domain.BOUNDED: PLAIN}, bias=AS_IS), True),
+    "without the bias": (Channel(1, {Domain.SIGNED: PLAIN}), False),
+    "another bias": (Channel(1, {Domain.SIGNED: PLAIN}, bias=Signs(1, 0)), False),
+    "one of two domains": (
+        Channel(1, {Domain.REAL: (Term(Input.ONE, Power.SQUARE),), Domain.SIGNED: PLAIN}, bias=AS_IS),
+        False,
+    ),
+    "the other of two domains": (
+        Channel(1, {Domain.SIGNED: PLAIN, Domain.REAL: (Term(Input.ONE, Power.SQUARE),)}, bias=AS_IS),
+        False,
+    ),
+    "other weights": (Channel(1, {Domain.SIGNED: (Term(Input.VALUE, Signs(1, 0)),)}, bias=AS_IS), False),
+    "other inputs": (Channel(1, {Domain.SIGNED: (Term(Input.POSITIVE, AS_IS),)}, bias=AS_IS), False),
+}
+
+
+@pytest.mark.parametrize("name", DIVIDES)
+def test_which_channels_divide_by_the_output(name):
+    channel, divides = DIVIDES[name]
+    assert channel.divides_by_output == divides
+
+
+# Options
+
+INF, NAN = float("inf"), float("nan")
+BAD = {
+    "a negative epsilon": ("lrp-eps", {"epsilon": -0.5}, "epsilon = -0.5"),
+    "an infinite epsilon": ("lrp-eps", {"epsilon": INF}, "epsilon = inf"),
+    "no epsilon": ("lrp-eps", {"epsilon": NAN}, "epsilon = nan"),
+    "a negative gamma": ("lrp-gamma", {"gamma": -0.5}, "gamma = -0.5"),
+    "an infinite gamma": ("lrp-gamma", {"gamma": INF}, "gamma = inf"),
+    "no gamma": ("lrp-gamma", {"gamma": NAN}, "gamma = nan"),
+    "alpha - beta of 2": ("lrp-a3b1", {}, "do not conserve"),
+    "alpha - beta of 0": ("lrp-a1b1", {}, "do not conserve"),
+    "no points": ("integrated-gradients", {"points": 0}, "points = 0"),
+    "half a point": ("integrated-gradients", {"points": 1.5}, "points = 1.5"),
+    "points by truth": ("integrated-gradients", {"points": True}, "points = True"),
+    "an infinite baseline": ("integrated-gradients", {"baseline": INF}, "baseline = inf"),
+    "no samples": ("smoothgrad", {"samples": 0}, "samples = 0"),
+    "a negative seed": ("smoothgrad", {"seed": -1}, "seed = -1"),
+    "half a seed": ("smoothgrad", {"seed": 0.5}, "seed = 0.5"),
+    "negative noise": ("smoothgrad", {"noise": -0.1}, "noise = -0.1"),
+    "infinite noise": ("smoothgrad", {"noise": INF}, "noise = inf"),
+    "no steps": ("occlusion", {"steps": 0}, "steps = 0"),
+    "an infinite value": ("occlusion", {"value": INF, "steps": 2}, "value = inf"),
+    "an unknown gate rule": ("lrp-0", {"gates": "none"}, "all, half, prop, abs"),
+    "a gate rule of a gradient": ("gb", {"gates": "all"}, "follow, constant"),
+    "no rules": ("lrp", {"rules": {}}, "without rules"),
+    "rules that are none": ("lrp", {"rules": "lrp-0"}, "a mapping such as"),
+    "a rule that is none": ("lrp", {"rules": {"*": 3}}, "3 is no rule"),
+    "a mapping without a rule": ("lrp", {"rules": {"*": {"epsilon": 1.0}}}, "is no rule"),
+    "a gradient for a rule": ("lrp", {"rules": {"*": "sa"}}, "walks back with the gradient"),
+    "z-b with options": ("lrp", {"rules": {"*": {"rule": "z-b", "low": 0}}}, "takes no options"),
+    "rules that do not fit": ("lrp", {"rules": {"convolution": "lrp-0", "b*": "lrp-0"}}, "convolution, b*"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_options(name):
+    method, options, message = BAD[name]
+    net, x = between(lambda e, s, x: e)
+    with pytest.raises(rnnxai.Error) as raised:
+        rnnxai.explain(net, x, 0, method, bounds=(0, 1), **options)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("alpha, beta", [(0.5, -0.5), (3, 1), (1 + 1.5e-9, 0), (NAN, 0), (NAN, NAN)])
+def test_alpha_and_beta_that_do_not_conserve(alpha, beta):
+    with pytest.raises(rnnxai.Error, match="do not conserve"):
+        AlphaBeta(alpha, beta)
+
+
+def test_what_the_box_rule_refuses_is_named():
+    net, x = between(lambda e, s, x: torch.cat([x[:, :2], e[:, 2:]], 1))
+    with pytest.raises(rnnxai.Error, match="'out' reads bounded values and non-negative values, but"):
+        rnnxai.explain(net, x, 0, "lrp", bounds=(0, 1), rules={"out": "z-b", "*": "lrp-0"})
+
+
+GOOD = {
+    "epsilon 0 is LRP-0": ("lrp-eps", {"epsilon": 0.0}, "lrp-0", {}),
+    "gamma 0 is LRP-0": ("lrp-gamma", {"gamma": 0.0}, "lrp-0", {}),
+    "seed 0 is a seed": ("smoothgrad", {"seed": 0}, "smoothgrad", {}),
+    "one sample": ("smoothgrad", {"samples": 1, "noise": 0}, "smoothgrad", {"noise": 0.0}),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_options_at_their_ends(name):
+    method, options, other, others = GOOD[name]
+    net, x = between(lambda e, s, x: e)
+    found = rnnxai.explain(net, x, 0, method, bounds=(0, 1), **options)
+    torch.testing.assert_close(found, rnnxai.explain(net, x, 0, other, bounds=(0, 1), **others))
