@@ -30,7 +30,9 @@ demo: setup ## run a small study of handwritten digits and make its report
 	@echo "Report: results/demo/report.html"
 
 test: setup ## run the tests
-	$(BIN)/pytest
+	@# A process for each core, with one thread each; then what starts processes of its own.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not workflow"
+	$(BIN)/pytest -m workflow
 
 lint: setup ## check style, types and the workflow
 	$(BIN)/ruff check
