@@ -132,6 +132,79 @@ def test_domains(name):
     assert (last.reads, last.rule) == (reads, "flat" if is_input else "w^2")
 
 
+# Kinds of layers
+
+
+class Kinds(nn.Module):
+    """One layer of each kind, the recurrent ones in all forms; inputs (N, 4, 4)."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.scaling = nn.Conv1d(4, 4, 1), nn.BatchNorm1d(4)
+        self.rnn, self.gru = nn.RNN(4, 4, batch_first=True), nn.GRU(4, 4, batch_first=True)
+        self.lstm = nn.LSTM(4, 4, batch_first=True, proj_size=3)
+        self.dense = nn.Linear(3, 3)
+
+    def forward(self, x):
+        e = torch.relu(self.convolution(x))
+        e = F.avg_pool1d(self.scaling(e), 1)
+        e = e + self.rnn(e)[0]
+        return self.dense(self.lstm(self.gru(e)[0])[0].mean(1))
+
+
+KINDS = [
+    # layer, its kind, how often it is used, what it reads
+    ("convolution", "convolution", 1, "unknown"),
+    ("scaling", "scaling", 1, N),
+    ("avg_pool1d", "pooling", 1, S),
+    ("rnn.l0", "recurrent", 4, f"{N} and {S}"),
+    ("add", "sum", 1, S),
+    ("gru.l0", "recurrent", 4, f"{N} and {S}"),
+    ("gru.l0", "sum", 8, f"{N} and {S}"),
+    ("lstm.l0", "recurrent", 4, f"{N} and {S}"),
+    ("lstm.l0", "sum", 4, f"{N} and {S}"),
+    ("lstm.l0.projection", "recurrent", 4, S),
+    ("mean", "pooling", 1, S),
+    ("dense", "dense", 1, S),
+]
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_kinds_of_layers():
+    table = check(Kinds().eval(), torch.rand(2, 4, 4), "lrp-eps")
+    rows = table[["layer", "kind", "uses", "reads"]].itertuples(index=False, name=None)
+    assert list(rows) == KINDS
+
+
+def test_recurrent_weights_that_no_module_holds():
+    """Weights that are computed have no name and no layer of their own, and are the same layer otherwise."""
+    plain, x = (
+        nn.RNNCell(4, 4).double(),
+        torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(0)).double(),
+    )
+    out = nn.Linear(4, 3).double()
+
+    class Twice(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.plain, self.out, self.factor = plain, out, factor
+
+        def forward(self, x):
+            h = x.new_zeros(len(x), 4)
+            for step in range(2):
+                weights = plain.weight_ih, plain.weight_hh, plain.bias_ih, plain.bias_hh
+                if self.factor:
+                    weights = tuple(self.factor * weight for weight in weights)
+                h = torch.rnn_tanh_cell(x[:, step], h, *weights)
+            return self.out(h)
+
+    for method in ("lrp-eps", "lrp-gamma", "lrp-w2", "taylor"):
+        named, computed = (rnnxai.explain(Twice(factor), x, 0, method) for factor in (None, 1.0))
+        torch.testing.assert_close(named, computed)
+    _, ledger = rnnxai.explain(Twice(1.0), x, 0, "lrp-eps", return_ledger=True)
+    assert {"recurrent", "out"} <= set(ledger.table().layer)
+
+
 # The gradient of every activation
 
 ACTIVATIONS = {
