@@ -10,6 +10,7 @@ again what survived.
 """
 
 import argparse
+import importlib
 import json
 import os
 import pickle
@@ -31,6 +32,7 @@ from mutation.trial import Loop, Outcome, Selection
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "rnnxai.explain"
+PRELOAD = ["torch", "numpy", "pandas"]
 # Nothing in here decides a relevance: names of methods for users, words about a model.
 LEFT_OUT = ["__init__", "methods", "preview"]
 # Modules of which every mutant is tried, however few others are.
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say = _teller()
     with tempfile.TemporaryDirectory() as folder:
         tree = copied(options.root, Path(folder))
-        paths = modules(tree / "src")
+        paths = modules(tree / "src", options.package)
         everything = [mutant for name, path in paths.items() for mutant in mutants_of(name, path)]
         chosen = sampled(everything, options.sample, options.complete)
         chosen = [
@@ -91,13 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"not needed: {entry.home} {entry.change}")
     say(trial.summary(Counter(outcome.result for outcome in outcomes.values())) + f", {len(left)} to look at")
     if not options.only:
-        options.to.write_text(report.markdown(outcomes, equivalents, len(everything), COMPLETE), "utf-8")
+        options.to.write_text(
+            report.markdown(outcomes, equivalents, len(everything), options.complete), "utf-8"
+        )
     return bool(left)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the repository")
+    parser.add_argument("--package", default=PACKAGE, help="what is changed")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="what has to notice")
+    parser.add_argument("--preload", nargs="*", default=PRELOAD, help="modules that all forks share")
     parser.add_argument("--only", default="", help="a part of module:function")
     parser.add_argument("--workers", type=int, default=1, help="mutants at a time")
     parser.add_argument("--budget", type=float, default=20, help="seconds of tests for one mutant")
@@ -142,10 +149,10 @@ def fingerprint(tree: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def modules(source: Path) -> dict[str, Path]:
+def modules(source: Path, package: str) -> dict[str, Path]:
     """Return the modules to be changed, by dotted name."""
     found = {}
-    for path in sorted(source.joinpath(*PACKAGE.split(".")).rglob("*.py")):
+    for path in sorted(source.joinpath(*package.split(".")).rglob("*.py")):
         if path.stem not in LEFT_OUT:
             found[".".join(path.relative_to(source).with_suffix("").parts)] = path
     return found
@@ -189,11 +196,10 @@ def try_in(
     os.environ.update(OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(tree / "src"))
-    import torch
-
-    torch.set_num_threads(1)
+    for name in options.preload:
+        importlib.import_module(name)
     options.outcomes.parent.mkdir(parents=True, exist_ok=True)
-    tests = [test for test in TESTS if (tree / test).exists()]
+    tests = [test for test in options.tests if (tree / test).exists()]
     cold_file = tree / "cold"
 
     def write(done: Iterable[tuple[Mutant, Outcome]]) -> None:

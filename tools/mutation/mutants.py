@@ -6,7 +6,7 @@ and as it would be. So it keeps its identity when code around it changes or move
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import ndiff
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +35,8 @@ class Mutant:
     operator : str
     before, after : str
         The home's source, in the form that ``ast.unparse`` gives it.
+    lines : range
+        The lines of the file of which one is run before the change can matter.
     """
 
     module: str
@@ -43,6 +45,7 @@ class Mutant:
     operator: str
     before: str
     after: str
+    lines: range = field(default=range(0), compare=False)
 
     def __str__(self) -> str:
         return f"{self.where} [{self.operator}] {self.change}"
@@ -102,33 +105,43 @@ def _of_home(module: str, home: str, place: tuple[int, ...], statement: ast.stmt
     before = ast.unparse(statement)
     holder = ast.Module([statement], [])
     names = frozenset(_named(node) for node in ast.walk(statement))
-    for parent, field, number in list(_nodes(holder)):
-        holds = getattr(parent, field)
+    for parent, name, number, lines in list(_nodes(holder, _lines(statement))):
+        holds = getattr(parent, name)
         node = holds if number is None else holds[number]
         for operator, new in replacements(node, Scope(parent, names)):
             if number is None:
-                setattr(parent, field, new)
+                setattr(parent, name, new)
             else:
                 holds[number] = new
             after = ast.unparse(ast.fix_missing_locations(holder))
             if number is None:
-                setattr(parent, field, node)
+                setattr(parent, name, node)
             else:
                 holds[number] = node
             if after != before:
-                yield Mutant(module, home, place, operator, before, after)
+                yield Mutant(module, home, place, operator, before, after, lines)
 
 
-def _nodes(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
-    """Return where each node below this one is held: by whom, in which field, at which place of a list."""
-    for field, value in ast.iter_fields(node):
-        if field in SKIPPED_FIELDS:
+def _nodes(node: ast.AST, lines: range) -> Iterator[tuple[ast.AST, str, int | None, range]]:
+    """Return where each node below is held (by whom, in which field, at which place), and its lines."""
+    for name, value in ast.iter_fields(node):
+        if name in SKIPPED_FIELDS:
             continue
         held = enumerate(value) if isinstance(value, list) else [(None, value)]
         for number, child in held:
             if isinstance(child, ast.AST) and not _skipped(child):
-                yield node, field, number
-                yield from _nodes(child)
+                own = _lines(child) if isinstance(child, ast.stmt) else lines
+                yield node, name, number, own
+                yield from _nodes(child, own)
+
+
+def _lines(statement: ast.stmt) -> range:
+    """Return the lines of a statement; of a loop or a condition its head, of a function its body."""
+    end = statement.end_lineno or statement.lineno
+    body = getattr(statement, "body", None)
+    if isinstance(statement, ast.FunctionDef):
+        return range(statement.body[0].lineno, end + 1)
+    return range(statement.lineno, body[0].lineno if body else end + 1)
 
 
 def _skipped(node: ast.AST) -> bool:

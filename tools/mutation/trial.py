@@ -17,7 +17,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -41,9 +40,9 @@ class Selection:
     seconds : dict
         How long each test takes, by its node id.
     runs : dict
-        Which homes (``module:name``) each test runs.
+        Which lines of the package (``module:number``) each test runs.
     imported : set
-        The homes that run while the tests are collected.
+        The homes (``module:name``) that run while the tests are collected.
     kills : dict
         How many mutants of a home, or of a module, each test has killed.
     broken : list
@@ -58,12 +57,12 @@ class Selection:
 
     def of(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach a mutant, those first that have proved the sharpest."""
-        home = mutant.where
         if mutant.is_function:
-            reach = [test for test, homes in self.runs.items() if home in homes]
+            wanted = {f"{mutant.module}:{line}" for line in mutant.lines}
+            reach = [test for test, lines in self.runs.items() if not wanted.isdisjoint(lines)]
         else:
             prefix = mutant.module + ":"
-            reach = [test for test, homes in self.runs.items() if any(h.startswith(prefix) for h in homes)]
+            reach = [test for test, lines in self.runs.items() if any(x.startswith(prefix) for x in lines)]
         reach.sort(key=self.seconds.__getitem__)
         seen: dict[str, int] = defaultdict(int)
         rank = {}
@@ -71,7 +70,7 @@ class Selection:
             function = test.partition("[")[0]
             rank[test] = seen[function]
             seen[function] += 1
-        here, near = self.kills.get(home, {}), self.kills.get(mutant.module, {})
+        here, near = self.kills.get(mutant.where, {}), self.kills.get(mutant.module, {})
         return sorted(reach, key=lambda t: (-here.get(t, 0), -near.get(t, 0), rank[t], self.seconds[t]))
 
     def note_kill(self, mutant: Mutant, test: str) -> None:
@@ -95,11 +94,11 @@ class Loop:
     """A pytest plugin that takes the loop over the collected tests into its own hands."""
 
     def __init__(self, source: Path, most: int, loop: Callable[["Loop"], None]) -> None:
-        self.source, self.most, self.loop = source, most, loop
+        self.source, self.most, self.loop = str(source), most, loop
         self.items: dict[str, pytest.Item] = {}
         self.failed = ""
         self.ran = ""
-        self._seen: set[CodeType] = set()
+        self.lines: set[tuple[CodeType, int]] = set()
 
     # What pytest calls
 
@@ -139,31 +138,33 @@ class Loop:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         return not self.failed
 
-    def homes(self) -> set[str]:
-        """Return what was seen to run since the last call, as ``module:name``."""
-        seen, self._seen = self._seen, set()
-        return {home for code in seen if (home := self._home(code))}
-
     def watched(self, test: str, following: str | None) -> tuple[float, set[str]] | None:
-        """Run a test; return its seconds and what it ran, or None if it is skipped."""
+        """Run a test; return its seconds and the lines it ran, or None if it is skipped."""
         self.failed = self.ran = ""
+        self.lines = set()
         start = time.perf_counter()
         sys.settrace(self._watch)
         try:
             self.run(test, following)
         finally:
             sys.settrace(None)
-        return (time.perf_counter() - start, self.homes()) if self.ran else None
+        lines = {f"{self._module(code)}:{line}" for code, line in self.lines}
+        return (time.perf_counter() - start, lines) if self.ran else None
 
-    def _watch(self, frame: FrameType, event: str, argument: Any) -> None:
-        self._seen.add(frame.f_code)
+    def imported(self) -> set[str]:
+        """Return which homes ran while the tests were collected."""
+        codes = {code for code, _ in self.lines}
+        return {f"{self._module(code)}:{code.co_qualname.partition('.<locals>')[0]}" for code in codes}
 
-    def _home(self, code: CodeType) -> str:
-        with suppress(ValueError):
-            path = Path(code.co_filename).relative_to(self.source).with_suffix("")
-            name = code.co_qualname.partition(".<locals>")[0]
-            return f"{'.'.join(path.parts)}:{name}"
-        return ""
+    def _watch(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(self.source):
+            return None
+        self.lines.add((frame.f_code, frame.f_lineno))
+        return self._watch
+
+    def _module(self, code: CodeType) -> str:
+        path = Path(code.co_filename).relative_to(self.source).with_suffix("")
+        return ".".join(path.parts)
 
 
 def collect(tests: Sequence[str], tree: Path, loop: Loop) -> int:
@@ -175,7 +176,7 @@ def collect(tests: Sequence[str], tree: Path, loop: Loop) -> int:
 
 def measure(loop: Loop, slowest: float) -> Selection:
     """Run all tests once without a mutant; leave out what is skipped or takes too long."""
-    selection = Selection(imported=loop.homes())
+    selection = Selection(imported=loop.imported())
     order = list(loop.items)
     for test, following in zip(order, [*order[1:], None], strict=True):
         found = loop.watched(test, following)
