@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean clean-results
+.PHONY: help setup demo test lint format bench mutate clean clean-results
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -49,6 +49,9 @@ format: setup ## lay the code out as `make lint` wants it
 bench: setup ## measure speed (benchmarks/)
 	@for file in benchmarks/*.py; do \
 	    if [ -e "$$file" ]; then echo "$$file"; $(BIN)/python "$$file" || exit 1; fi; done
+
+mutate: setup ## make one mistake at a time in the code that explains: a test must fail (docs/mutation.md)
+	$(BIN)/python tools/mutate.py
 
 clean: ## remove .venv and caches; results and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -109,7 +109,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="mutants at a time")
     parser.add_argument("--budget", type=float, default=20, help="seconds of tests for one mutant")
     parser.add_argument("--cases", type=int, default=48, help="most cases of one test")
-    parser.add_argument("--sample", type=int, default=0, help="most mutants of one function; 0: all")
+    parser.add_argument("--sample", type=int, default=6, help="most mutants of one function; 0: all")
     parser.add_argument("--complete", nargs="*", default=COMPLETE, help="modules without that limit")
     parser.add_argument("--report", action="store_true", help="only write the report anew")
     parser.add_argument("--outcomes", type=Path, default=ROOT / "build" / "mutation.jsonl")

@@ -291,6 +291,79 @@ def test_forms(name):
     torch.testing.assert_close(torch.from_numpy(ledger.start), score.detach())
 
 
+CONSTANT_GATE = torch.sigmoid(MIXED)
+GATED = {
+    # the same with gates, whose gradient is followed
+    "a gate first": lambda e, s, x: torch.sigmoid(s) * e,
+    "a gate last": lambda e, s, x: e * torch.sigmoid(s),
+    "a gate of a gate": lambda e, s, x: torch.sigmoid(s) * torch.sigmoid(-e) * e,
+    "a gate of a constant": lambda e, s, x: torch.sigmoid(s) * MIXED,
+    "a gate of a tensor of one number": lambda e, s, x: torch.sigmoid(s) * torch.tensor(2.0).double() * e,
+    "a gate of a number": lambda e, s, x: 2 * torch.sigmoid(s) * e,
+    "one minus a gate": lambda e, s, x: (1 - torch.sigmoid(s)) * e,
+    "a gate that is constant": lambda e, s, x: CONSTANT_GATE * e,
+    "a gate for all units": lambda e, s, x: torch.sigmoid(s[:, :1]) * e,
+    "no gate at all": lambda e, s, x: s * e,
+}
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_gradients_of_gated_forms(name):
+    net, x = between(GATED[name])
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    assert gradient.any()
+    found = rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1))
+    torch.testing.assert_close(found, x * gradient, rtol=1e-9, atol=1e-10)
+
+
+def test_a_tensor_of_one_number_is_a_number():
+    """A gate is scaled by it; it is no signal, which would take relevance."""
+    (number, x), (tensor, _) = (
+        between(lambda e, s, x, factor=factor: torch.sigmoid(s) * factor)
+        for factor in (2.0, torch.tensor(2.0).double())
+    )
+    options = {"bounds": (0, 1), "gates": "half", "return_ledger": True}
+    one, one_ledger = rnnxai.explain(number, x, 1, "lrp-eps", **options)
+    other, other_ledger = rnnxai.explain(tensor, x, 1, "lrp-eps", **options)
+    torch.testing.assert_close(one, other)
+    assert not other_ledger.table().initial_state.any()
+    assert one_ledger.table().equals(other_ledger.table())
+
+
+REFUSED = {
+    "two signals": lambda e, s, x: e * s,
+    "a matrix product of signals": lambda e, s, x: e @ (s.mT @ s),
+    "a stack of matrices": lambda e, s, x: (e[:, None] @ torch.eye(4).double().expand(len(e), 4, 4))[:, 0],
+    "division by a signal": lambda e, s, x: s / (1 + e),
+    "rounded division": lambda e, s, x: torch.div(s, 0.1, rounding_mode="floor"),
+    "a sum over all": lambda e, s, x: e + s.sum(),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    net, x = between(REFUSED[name])
+    with pytest.raises(rnnxai.Error, match="relevance cannot be propagated"):
+        rnnxai.explain(net, x, 1, "lrp-eps", bounds=(0, 1))
+
+
+DROPPED = {
+    "by evaluation": lambda e, s, x: F.dropout(e, 0.5, False),
+    "nothing": lambda e, s, x: F.dropout(e, 0.0, True),
+    "all of a constant": lambda e, s, x: e + F.dropout(ONES, 1.0, True),
+    "a constant in evaluation": lambda e, s, x: e + F.dropout(MIXED, 0.5, False),
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_dropout_that_is_none(name):
+    net, x = between(DROPPED[name])
+    found = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1))
+    plain, _ = between(lambda e, s, x: e + (MIXED if "evaluation" in name and "constant" in name else 0))
+    torch.testing.assert_close(found, rnnxai.explain(plain, x, 1, "lrp-0", bounds=(0, 1)))
+
+
 # Denominators
 
 

@@ -63,15 +63,16 @@ class Selection:
         else:
             prefix = mutant.module + ":"
             reach = [test for test, lines in self.runs.items() if any(x.startswith(prefix) for x in lines)]
-        reach.sort(key=self.seconds.__getitem__)
+        # A test that runs little says much about it. Of each test some cases go before more of any.
+        reach.sort(key=lambda test: (len(self.runs[test]), self.seconds[test]))
         seen: dict[str, int] = defaultdict(int)
         rank = {}
-        for test in reach:  # one case of each test before the next of any
+        for place, test in enumerate(reach):
             function = test.partition("[")[0]
-            rank[test] = seen[function]
+            rank[test] = seen[function] // 4, place
             seen[function] += 1
         here, near = self.kills.get(mutant.where, {}), self.kills.get(mutant.module, {})
-        return sorted(reach, key=lambda t: (-here.get(t, 0), -near.get(t, 0), rank[t], self.seconds[t]))
+        return sorted(reach, key=lambda test: (-here.get(test, 0), -near.get(test, 0), rank[test]))
 
     def note_kill(self, mutant: Mutant, test: str) -> None:
         """Remember which test was sharp, and where."""
