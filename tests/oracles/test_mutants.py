@@ -205,6 +205,55 @@ def test_recurrent_weights_that_no_module_holds():
     assert {"recurrent", "out"} <= set(ledger.table().layer)
 
 
+# The books of recurrent modules
+
+
+class Unrolled(nn.Module):
+    """A recurrent module, or its cell with the same weights called step by step; inputs (N, T, 4)."""
+
+    def __init__(self, kind, *, by_cell, first=None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent = getattr(nn, kind)(4, 4, batch_first=True)
+        self.out, self.kind, self.by_cell, self.first = nn.Linear(4, 3), kind, by_cell, first
+        if by_cell:
+            cell = getattr(nn, kind + "Cell")(4, 4)
+            cell.load_state_dict({k.removesuffix("_l0"): v for k, v in self.recurrent.state_dict().items()})
+            self.recurrent = cell
+
+    def forward(self, x):
+        h = x.new_full((len(x), 4), 0.5)
+        state = (h, h) if self.kind == "LSTM" else h
+        if not self.by_cell:
+            given = tuple(s[None] for s in state) if self.kind == "LSTM" else state[None]
+            return self.out(self.recurrent(x, given)[0][:, -1])
+        for step in x.unbind(1):
+            state = self.recurrent(step, state)
+        return self.out(state[0] if self.kind == "LSTM" else state)
+
+
+@pytest.mark.parametrize("gates", ["all", "half"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_books_of_a_module_and_of_its_cell(kind, gates):
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = {}
+    for by_cell in (False, True):
+        net = Unrolled(kind, by_cell=by_cell).double().eval()
+        relevance, ledger = rnnxai.explain(net, x, 0, "lrp-eps", gates=gates, return_ledger=True)
+        table = ledger.table()
+        lost = table[["outgoing", "bias", "stabiliser", "dropped", "initial_state"]].sum(axis=1)
+        scale = table.incoming.abs().max()
+        weighted = table[(table.layer != "out")].assign(kept=lost)
+        steps = weighted.groupby("step")[["incoming", "kept", "bias", "initial_state"]].sum()
+        assert steps.index.tolist() == [0, 1, 2, 3]
+        assert (steps.incoming - steps.kept).abs().max() < 1e-10 * scale
+        assert steps.initial_state[0] != 0
+        assert not steps.initial_state[2:].any()
+        found[by_cell] = relevance, steps
+    torch.testing.assert_close(found[False][0], found[True][0])
+    assert (found[False][1] - found[True][1]).abs().max().max() < 1e-10 * scale
+
+
 # The gradient of every activation
 
 ACTIVATIONS = {
