@@ -12,12 +12,9 @@ import pandas as pd
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
-from rnnxai.figures.style import in_order
+from rnnxai.figures.cells import Cell, read_cells
 from rnnxai.files import sha256
 from rnnxai.scoring.blocks import cosine
-
-Cell = tuple[str, str]
-"""An architecture and an explainer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,27 +48,21 @@ class Explained:
             If there is no archive, they do not belong together or to the data set, or no sample has a
             full map in all of them.
         """
-        if not archives:
-            raise Error("there are no archives; a heatmap grid needs at least one")
-        paths = {cell: Path(archives[cell]) for cell in _ordered(archives)}
         digest = sha256(dataset_path)
-        titles, numbers = {}, {}
-        for cell, path in paths.items():
-            with AttributionArchive(path) as archive:
-                _check(archive, cell, dataset, dataset_path, digest)
-                titles[path] = f"{archive.dataset}, T = {archive.steps}, fold {archive.fold}"
-                numbers[cell] = _numbers(archive, dataset)
-        first = next(iter(paths.values()))
-        for path, title in titles.items():
-            if title != titles[first]:
-                raise Error(f"{path} is of {title}; {first} is of {titles[first]}. A grid shows one of them")
+
+        def read(archive: AttributionArchive) -> pd.DataFrame:
+            _check(archive, dataset, dataset_path, digest)
+            return _numbers(archive, dataset)
+
+        title, numbers = read_cells(archives, read)
         kept = [table.index[table["stored"]] for table in numbers.values()]
         common = kept[0]
         for rows in kept[1:]:
             common = common.intersection(rows)
         if common.empty:
-            raise Error(f"no sample has a full map in all {len(paths)} archives of {titles[first]}")
-        return cls(titles[first], paths, {cell: table.loc[common] for cell, table in numbers.items()})
+            raise Error(f"no sample has a full map in all {len(numbers)} archives of {title}")
+        paths = {cell: Path(archives[cell]) for cell in numbers}
+        return cls(title, paths, {cell: table.loc[common] for cell, table in numbers.items()})
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -91,21 +82,7 @@ class Explained:
             return np.stack([archive.map(int(place)).sum(axis=0, dtype=np.float64) for place in places])
 
 
-def _ordered(archives: Mapping[Cell, str | Path]) -> list[Cell]:
-    return [
-        (architecture, explainer)
-        for architecture in in_order(architecture for architecture, _ in archives)
-        for explainer in in_order(explainer for _, explainer in archives)
-        if (architecture, explainer) in archives
-    ]
-
-
-def _check(
-    archive: AttributionArchive, cell: Cell, dataset: Dataset, dataset_path: str | Path, digest: str
-) -> None:
-    found = (archive.architecture, archive.explainer)
-    if found != cell:
-        raise Error(f"{archive.path} is of {' and '.join(found)}; it was given for {' and '.join(cell)}")
+def _check(archive: AttributionArchive, dataset: Dataset, dataset_path: str | Path, digest: str) -> None:
     recorded = json.loads(archive.attributes["inputs_json"]).get("dataset")
     size = (archive.layout.height, archive.layout.width)
     if recorded not in (None, digest) or size != dataset.image_size:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
 from rnnxai.figures import style
-from rnnxai.figures.explained import Cell, Explained
+from rnnxai.figures.cells import Cell
+from rnnxai.figures.explained import Explained
 from rnnxai.figures.grid import Grid
 
 _ROUNDING = 1e-6
