@@ -11,7 +11,9 @@ from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.sources import SOURCES
 from rnnxai.data.tasks import TASKS
 from rnnxai.explain.methods import METHODS
+from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.zoo import MODELS
+from rnnxai.plugins import is_reference
 from rnnxai.scoring.scores import SCORES
 from rnnxai.training.settings import TrainSettings
 
@@ -106,6 +108,11 @@ def code_of_architecture(architecture: ArchitectureSettings) -> str:
 def code_of_group(group: Sequence[ExplainerSettings]) -> list[str]:
     """Return the registry targets and references that a group's methods need."""
     return sorted({METHODS.target(member.method) for member in group})
+
+
+def may_conserve(explainer: ExplainerSettings) -> bool:
+    """Return whether an explainer's archives may hold books; of one from outside only they can tell."""
+    return is_reference(explainer.method) or make_strategy(explainer.method, explainer.options).conserves
 
 
 def code_of_dataset(definition: DatasetDefinition) -> list[str]:

@@ -14,6 +14,7 @@ Edit = Callable[[Project], None]
 SUMMARY = ("scores/scores.csv", "scores/summary.csv")
 FIGURES = ("figures/*/digits-maj*",)
 SCORE_FIGURES = ("figures/cosine/digits-maj*", "figures/heatmaps/digits-maj*")
+BOOKS_FIGURE = "figures/where-did-the-score-go/digits-maj*"
 REPORT = ("report.html",)
 EVERYTHING = (
     "datasets/*",
@@ -35,7 +36,7 @@ def network(architecture: str) -> tuple[str, ...]:
 
 
 def group(name: str, *members: str) -> tuple[str, ...]:
-    """All that comes of one group of explainers."""
+    """All that comes of one group of explainers that do not conserve relevance."""
     archives = tuple(f"archives/digits-maj/*/t3/fold-0/{member}.attribution.h5" for member in members)
     return (*archives, f"scores/digits-maj/*/t3/fold-0/{name}.scores.*", *SUMMARY, *SCORE_FIGURES, *REPORT)
 
@@ -67,17 +68,21 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
         code("figures/cosine.py", "cosine with the majority marks", "cosine"),
         ("figures/cosine/digits-maj*", *REPORT),
     ),
+    "another label": (
+        code("figures/ledger.py", "part of the explained score", "part of the score"),
+        (BOOKS_FIGURE, *REPORT),
+    ),
     "an explainer's parameter": (
         config(lambda s: s["explainers"][0].__setitem__(1, {"method": "gb", "options": {"gates": "follow"}})),
         group("sa+gb", "sa", "gb"),
     ),
     "a rule": (
         code("explain/rules.py", "if self.beta else (excite,)", "if self.beta > 0 else (excite,)"),
-        group("dtd", "dtd"),
+        (*group("dtd", "dtd"), BOOKS_FIGURE),
     ),
     "a new explainer in a group of its own": (
         config(lambda s: s["explainers"].append(["lrp-a2b1"])),
-        group("lrp-a2b1", "lrp-a2b1"),
+        (*group("lrp-a2b1", "lrp-a2b1"), BOOKS_FIGURE),
     ),
     "one architecture's learning rate": (
         config(
@@ -137,6 +142,15 @@ def test_an_edit_reruns_what_depends_on_it_and_nothing_else(finished: Project, n
         edit(finished)
         planned = finished.planned()
     assert planned == matching(before | planned, expected)
+
+
+def test_books_are_drawn_only_where_relevance_is_conserved(finished: Project) -> None:
+    with finished.unchanged():
+        finished.configure(STUDY | {"explainers": [["sa", "gb"]]})
+        code, output = finished.snakemake("--dry-run", "--forceall")
+    assert code == 0, output
+    assert "heatmaps" in output
+    assert "where-did-the-score-go" not in output
 
 
 def test_nothing_runs_when_nothing_changed(finished: Project) -> None:

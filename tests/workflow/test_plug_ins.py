@@ -49,11 +49,14 @@ def test_what_is_brought_along_is_trained_explained_scored_drawn_and_reported(st
     assert "majority_share" not in set(summary["score"])
     drawn = pd.read_csv(study.result("figures/cosine/stripes.csv"))
     assert "elman" in set(drawn["architecture"])
+    books = pd.read_csv(study.result("figures/where-did-the-score-go/stripes-t3-fold-0.csv"))
+    assert set(books["explainer"]) == {"dtd", "signed"}
     assert study.result("report.html").exists()
 
 
 SUMMARY = ("scores/scores.csv", "scores/summary.csv", "figures/cosine/stripes*", "report.html")
-HEATMAPS, CURVES = "figures/heatmaps/stripes*", "figures/training-curves/stripes*"
+MAPS = ("figures/heatmaps/stripes*", "figures/where-did-the-score-go/stripes*")
+CURVES = "figures/training-curves/stripes*"
 ELMAN = (
     "models/stripes/elman/t3/fold-0.*",
     "archives/stripes/elman/t3/fold-0/*",
@@ -63,9 +66,9 @@ SIGNED = ("archives/stripes/*/t3/fold-0/signed.*", "scores/stripes/*/t3/fold-0/s
 SCORES = ("scores/*/*/*/*/*",)
 ALL = ("datasets/*", "models/*/*/*/*", "archives/*/*/*/*/*", *SCORES)
 EDITS = {
-    "a cell": ("cells.py", "torch.relu(self", "1 * torch.relu(self", (*ELMAN, *SUMMARY, HEATMAPS, CURVES)),
-    "a method": ("rules.py", "1 + beta", "beta + 1", (*SIGNED, *SUMMARY, HEATMAPS)),
-    "a source": ("data.py", "% 8 < 4", "% 8 < 3", (*ALL, *SUMMARY, HEATMAPS, CURVES)),
+    "a cell": ("cells.py", "torch.relu(self", "1 * torch.relu(self", (*ELMAN, *SUMMARY, *MAPS, CURVES)),
+    "a method": ("rules.py", "1 + beta", "beta + 1", (*SIGNED, *SUMMARY, *MAPS)),
+    "a source": ("data.py", "% 8 < 4", "% 8 < 3", (*ALL, *SUMMARY, *MAPS, CURVES)),
     "a score": ("scores.py", "> 0", "> 1e-9", (*SCORES, *SUMMARY)),
     "a comment": ("cells.py", "    def step", "    # One step.\n    def step", ()),
 }

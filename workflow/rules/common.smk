@@ -14,7 +14,15 @@ from rnnxai.errors import Error
 from rnnxai.figures.catalogue import FIGURES
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import end_orphans, exclusive
-from rnnxai.study import Case, Study, code_of_architecture, code_of_dataset, code_of_group, code_of_scores
+from rnnxai.study import (
+    Case,
+    Study,
+    code_of_architecture,
+    code_of_dataset,
+    code_of_group,
+    code_of_scores,
+    may_conserve,
+)
 
 try:
     STUDY = Study(check_config(config))
@@ -130,13 +138,9 @@ def archives_of(group):
     return {member.name: f"{ARCHIVES}/{member.name}.attribution.h5" for member in STUDY.groups[group]}
 
 
-def archives_of_cases(cases):
-    paths = [path for group in STUDY.groups for path in archives_of(group).values()]
-    return [path.format(**case._asdict()) for case in cases for path in paths]
-
-
 def every_archive():
-    return archives_of_cases(STUDY.cases)
+    paths = [path for group in STUDY.groups for path in archives_of(group).values()]
+    return [path.format(**case._asdict()) for case in STUDY.cases for path in paths]
 
 
 # --- figures -----------------------------------------------------------------------------------------------
@@ -167,6 +171,19 @@ def compared(wildcards):
     ]
 
 
+EXPLAINERS = {name: path for group in STUDY.groups for name, path in archives_of(group).items()}
+CONSERVING = [member.name for group in STUDY.groups.values() for member in group if may_conserve(member)]
+
+
+def cells(wildcards, explainers):
+    """Archives of the networks that a figure compares, by architecture and explainer."""
+    return {
+        (case.architecture, explainer): EXPLAINERS[explainer].format(**case._asdict())
+        for case in compared(wildcards)
+        for explainer in explainers
+    }
+
+
 def every_figure():
     figures = []
     for dataset in STUDY.datasets:
@@ -177,5 +194,7 @@ def every_figure():
             folds = [case.fold for case in cases if case.steps == steps]
             fold = "quality" if "quality" in folds else min(folds)
             figures.append(f"heatmaps/{dataset}-t{steps}-fold-{fold}")
+            if CONSERVING:
+                figures.append(f"where-did-the-score-go/{dataset}-t{steps}-fold-{fold}")
             figures.append(f"training-curves/{dataset}-t{steps}")
     return [f"{RESULTS}/figures/{figure}.png" for figure in figures]

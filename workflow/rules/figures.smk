@@ -27,7 +27,7 @@ rule cosine_figure:
 rule heatmaps_figure:
     input:
         dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
-        archives=lambda wildcards: archives_of_cases(compared(wildcards)),
+        archives=lambda wildcards: list(cells(wildcards, EXPLAINERS).values()),
     output:
         **figure_files(
             "heatmaps/{dataset}-t{steps}-fold-{fold}",
@@ -47,13 +47,7 @@ rule heatmaps_figure:
         mem_mb=2000,
         runtime=10,
     params:
-        # Of each archive, in the order of archives_of_cases.
-        cells=lambda wildcards: [
-            (case.architecture, explainer)
-            for case in compared(wildcards)
-            for group in STUDY.groups
-            for explainer in archives_of(group)
-        ],
+        cells=lambda wildcards: list(cells(wildcards, EXPLAINERS)),
         samples=CONFIG.figures.samples,
         code=figure_code("heatmaps"),
     script:
@@ -87,7 +81,36 @@ rule training_curves_figure:
         "../scripts/training_curves_figure.py"
 
 
+rule where_did_the_score_go_figure:
+    input:
+        archives=lambda wildcards: list(cells(wildcards, CONSERVING).values()),
+    output:
+        **figure_files(
+            "where-did-the-score-go/{dataset}-t{steps}-fold-{fold}",
+            "where-did-the-score-go",
+            dataset="{dataset}",
+            T="{steps}",
+            fold="{fold}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/where-did-the-score-go/{{dataset}}-t{{steps}}-fold-{{fold}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/where-did-the-score-go/{{dataset}}-t{{steps}}-fold-{{fold}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cells=lambda wildcards: list(cells(wildcards, CONSERVING)),
+        code=figure_code("where-did-the-score-go"),
+    script:
+        "../scripts/where_did_the_score_go_figure.py"
+
+
 localrules:
     cosine_figure,
     heatmaps_figure,
     training_curves_figure,
+    where_did_the_score_go_figure,

@@ -20,5 +20,9 @@ FIGURES = Registry(
             "rnnxai.figures.training_curves:draw",
             "loss and test accuracy per epoch, against the accuracy gate",
         ),
+        "where-did-the-score-go": Entry(
+            "rnnxai.figures.ledger:draw_archives",
+            "how much of the explained score arrived at the input, and what kept the rest",
+        ),
     },
 )

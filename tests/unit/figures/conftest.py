@@ -37,17 +37,25 @@ def explain(tmp_path):
         change=lambda maps, rows: maps,
         steps=7,
         name=None,
+        lost=None,  # of each sample, by place: the explainer conserves relevance
     ):
         dataset = Dataset.open(dataset_path)
         rows = dataset.rows(0, "test")
         pictures = dataset.sequences(rows) / 255.0
         blocks = None if dataset.majority is None else dataset.majority.shape[1]
         weight = 1 if blocks is None else dataset.majority[rows].repeat(28, axis=1)[:, None, None]
-        maps = change(pictures * weight, rows)
+        maps = change(pictures * weight, rows).astype(np.float32)
         labels = dataset.labels[rows]
         predicted = np.where(np.isin(rows, wrong), (labels + 1) % 10, labels)
         layout = Layout(
-            len(rows), 1, *dataset.image_size, steps, 10, blocks, stored_rows(len(rows), kept, seed=0)
+            len(rows),
+            1,
+            *dataset.image_size,
+            steps,
+            10,
+            blocks,
+            stored_rows(len(rows), kept, seed=0),
+            conserves=lost is not None,
         )
         attributes = provenance({}, {"dataset": dataset_path}, seed=0, threads=1, device="cpu")
         attributes |= explanation(
@@ -62,15 +70,23 @@ def explain(tmp_path):
         path = tmp_path / f"{architecture}-{explainer}-{steps}.attribution.h5"
         with AttributionWriter(path, layout, attributes) as writer:
             writer.append(
-                relevance=maps.astype(np.float32),
+                relevance=maps,
                 prediction=np.eye(10)[predicted],
                 label=labels,
                 index=rows,
                 explained_score=np.ones(len(rows)),
+                **({} if lost is None else books(maps, lost)),
             )
         return path
 
     return explain
+
+
+def books(maps, lost):
+    return {
+        "start": maps.sum(axis=(1, 2, 3), dtype=np.float64) + sum(lost.values()),
+        "kept": {place: np.full(len(maps), amount) for place, amount in lost.items()},
+    }
 
 
 @pytest.fixture

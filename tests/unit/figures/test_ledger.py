@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
-from rnnxai.figures.ledger import draw
+from rnnxai.figures.ledger import draw, draw_archives
 from rnnxai.figures.save import save
 from rnnxai.figures.style import BLUE, ORANGE
 
@@ -131,15 +132,77 @@ def test_equal_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ledgers", "message"),
-    [
-        ({}, "there are no ledgers"),
-        ({("deep", "dtd"): books(start=0.0)}, "deep, dtd: the explained scores sum to 0"),
-    ],
+    ("ledger", "words"),
+    [(None, "does not conserve relevance"), (books(start=0.0), "nothing to divide: the scores sum to 0")],
 )
-def test_what_cannot_be_drawn(ledgers, message):
-    with pytest.raises(Error, match=message):
-        draw(ledgers)
+def test_words_where_there_is_no_bar(ledger, words):
+    figure, table = draw({("deep", "dtd"): books(), ("deep", "lrp-eps"): ledger})
+    assert [text for text in texts(figure) if " " in text] == [words]
+    assert len(segments(figure.axes[0])) == 6
+    assert table.loc[table["explainer"] == "lrp-eps", "share"].isna().all()
+    assert [words] == texts(draw({("deep", "lrp-eps"): ledger})[0])
+
+
+def test_a_bar_that_dwarfs_the_others_is_cut():
+    enormous = books(300.0, rows=[("out", 0, -290.0, 0.0, 0.0, 0.0)])
+    figure, table = draw({("deep", "dtd"): books(), ("deep", "lrp-0"): enormous})
+    low, high = figure.axes[0].get_xlim()
+    assert -2.2 < low < -2 and 3 < high < 3.2
+    assert "are cut" in figure.get_supxlabel()
+    assert table["share"].max() == pytest.approx(30)
+    (middle,) = (text.get_position()[0] for text in figure.axes[0].texts if text.get_text() == "3000%")
+    assert middle == pytest.approx(high / 2)
+    assert "are cut" not in draw({("deep", "dtd"): books()})[0].get_supxlabel()
+
+
+def test_nothing_to_draw():
+    with pytest.raises(Error, match="there are no ledgers"):
+        draw({})
+
+
+LOST = {"bias": -1.0, "stabiliser": 2.0, "dropped": 0.5, "initial_state": 0.25}
+
+
+def test_archives_say_where_the_score_went_in_total(digits_maj, explain):
+    path = explain(digits_maj, "deep", "lrp-eps", lost=LOST)
+    figure, table = draw_archives({("deep", "lrp-eps"): path})
+    with AttributionArchive(path) as archive:
+        wanted = {place: amount * len(archive) for place, amount in LOST.items()}
+        wanted |= {"input": archive["relevance_sum"][:].sum(), "missing": 0}
+        start = archive["starting_relevance"][:].sum()
+    rows = table.set_index("place")
+    assert rows["amount"].to_dict() == pytest.approx(wanted, abs=1e-6)
+    assert (rows["share"] * start).to_dict() == pytest.approx(wanted, abs=1e-6)
+    assert not table["layer"].any()
+    assert legend(figure)[:2] == ["arrived at the input", "kept by biases"]
+    assert figure.legends[0].get_title().get_text() == "digits-maj, T = 7, fold 0"
+
+
+def test_layers_are_told_apart_where_the_books_do():
+    assert "kept by biases, layer by layer" in legend(draw({("deep", "dtd"): books()})[0])
+
+
+def test_archives_without_books_are_named(digits_maj, explain):
+    archives = {
+        ("deep", "sa"): explain(digits_maj, "deep", "sa"),
+        ("deep", "dtd"): explain(digits_maj, "deep", "dtd", lost={}),
+    }
+    figure, table = draw_archives(archives)
+    assert texts(figure) == ["100%", "does not conserve relevance"]
+    assert set(table["explainer"]) == {"dtd"}
+
+
+def test_archives_that_do_not_belong_together(digits_maj, explain):
+    archives = {
+        ("deep", "dtd"): explain(digits_maj, lost={}),
+        ("r-lstm", "dtd"): explain(digits_maj, "r-lstm", steps=12, lost={}),
+    }
+    with pytest.raises(Error, match=r"T = 12, fold 0; .*T = 7, fold 0"):
+        draw_archives(archives)
+    with pytest.raises(Error, match="is of deep and dtd; it was given for shallow and dtd"):
+        draw_archives({("shallow", "dtd"): archives["deep", "dtd"]})
+    with pytest.raises(Error, match="there are no archives"):
+        draw_archives({})
 
 
 def test_a_real_ledger_is_taken():
