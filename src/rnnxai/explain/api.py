@@ -9,10 +9,20 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnxai.errors import Error
-from rnnxai.explain.arguments import Targets, check_bounds, check_inputs, check_same, is_packed, read_target
+from rnnxai.explain.arguments import (
+    Targets,
+    arguments_of,
+    check_bounds,
+    check_inputs,
+    check_same,
+    is_packed,
+    read_target,
+)
 from rnnxai.explain.channels import Bounds
 from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.parts import add_up
 from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.recorder import Output
 from rnnxai.explain.engine.recording import Recording
 from rnnxai.explain.explainer import Batch, heatmap
 from rnnxai.explain.ledger import Ledger
@@ -141,31 +151,43 @@ def at_layers(
         If there is no such layer, or nothing of the decision goes through it in a form that can be told.
     """
     strategy = make_strategy(method, options)
-    with _observed(model, layers) as returned, _batch(model, inputs, targets, bounds, forward_args) as batch:
+    if strategy.sampling is not None:
+        raise Error(
+            f"method {method!r} puts several passes together and is defined at the input alone; a method of "
+            "one pass (sa, taylor, lrp-eps, ...) has values at every layer"
+        )
+    names = [layers] if isinstance(layers, str) else list(layers)
+    with _observed(model, names) as returned, _batch(model, inputs, targets, bounds, forward_args) as batch:
         recording = batch.recording
         outputs = {}
-        for name in layers:
+        for name in names:
             # A layer that was followed step by step is known to the recording alone.
-            seen = recording.outputs(name.removeprefix("cell.")) or [(x, False) for x in returned[name]]
-            outputs[name] = [(x, all_steps) for x, all_steps in seen if x.requires_grad]
-            if not outputs[name]:
+            seen = recording.outputs(recording.plan.short(name))
+            seen = seen or [Output([x], all_steps=False) for x in returned[name] if x.requires_grad]
+            if not seen:
                 raise Error(
                     f"layer {name!r} was not used, or returns no tensor that depends on the input, so no "
                     "relevance is at its output"
                 )
-        tensors = [x for seen in outputs.values() for x, _ in seen]
+            if strategy.rule is None and any(len(output.tensors) > 1 for output in seen):
+                raise Error(
+                    f"layer {name!r} is merged with the batch norm behind it, so there is no gradient at its "
+                    "own output; name the batch norm"
+                )
+            outputs[name] = seen
+        tensors = [x for seen in outputs.values() for output in seen for x in output.tensors]
         arrived = iter(
             recording.walk_back(strategy, batch.begin(strategy), also=tensors)[len(recording.leaves) :]
         )
         return {
-            name: _stacked(name, [_of_layer(strategy, *use, next(arrived)) for use in seen])
+            name: _stacked(name, [_of_output(strategy, output, arrived) for output in seen])
             for name, seen in outputs.items()
         }
 
 
-def _of_layer(strategy: Strategy, output: Tensor, all_steps: bool, arrived: Tensor) -> Tensor:
-    values = heatmap(strategy, output, arrived)
-    return values.transpose(0, 1) if all_steps else values
+def _of_output(strategy: Strategy, output: Output, arrived: Iterator[Tensor]) -> Tensor:
+    values = add_up([heatmap(strategy, x, next(arrived)) for x in output.tensors])
+    return values.transpose(0, 1) if output.all_steps else values
 
 
 def _stacked(name: str, uses: Sequence[Tensor]) -> Tensor:
@@ -223,17 +245,17 @@ def _batch(
     ledgers: bool = False,
 ) -> Iterator[Batch]:
     """Check what a user gave, and hold the model in evaluation mode."""
-    bounds = bounds if bounds is not None else getattr(model, "bounds", None)
     check_inputs(inputs, model)
+    bounds = bounds if bounds is not None else getattr(model, "bounds", None)
     if bounds is not None:
-        check_bounds(inputs, bounds)
+        bounds = check_bounds(inputs, bounds)
     training = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        given = Inputs(inputs, tuple(forward_args))
+        given = Inputs(inputs, arguments_of(forward_args))
         with torch.no_grad():
-            scores = given.run(model, given.data)
-        target = read_target(targets, scores, len(given))
+            scores = given.run(model, given.data.clone())  # which a model may write over
+        target, scores = read_target(targets, scores, len(given))
         batch = Batch(Plan(model, bounds), given, target, ledgers=ledgers)
         check_same(batch.scores, scores)
         yield batch

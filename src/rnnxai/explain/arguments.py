@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Bounds, Domain
 from rnnxai.explain.engine.plan import Target
+from rnnxai.explain.engine.recording import in_classes
 from rnnxai.explain.engine.signals import domain_of
 
 Classes: TypeAlias = Tensor | Sequence[int] | int | str | None
@@ -22,10 +23,19 @@ def is_packed(inputs: Any) -> bool:
     return isinstance(inputs, PackedSequence)
 
 
+TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-4}
+"""How far scores may be apart that were computed in another order, relative to the largest."""
+_TF32 = 1e-3  # of products that a GPU rounds to 10 bits
+_HALF = 5e-2
+
+
 def check_same(recorded: Tensor, scores: Tensor) -> None:
     """Make sure that the recording followed the model and not something like it."""
+    tolerance = TOLERANCES.get(scores.dtype, _HALF)
+    if scores.is_cuda and scores.dtype == torch.float32:
+        tolerance = _TF32
     gap = (recorded - scores).abs().max()
-    if not gap <= 1e-3 * scores.abs().max() + 1e-6:
+    if not gap <= tolerance * scores.abs().max().clamp(min=tolerance):
         raise Error(
             f"the recorded forward pass gives scores that are {float(gap):g} away from the model's own, so "
             "its explanation would be one of another function; does the model draw random numbers, or write "
@@ -33,17 +43,27 @@ def check_same(recorded: Tensor, scores: Tensor) -> None:
         )
 
 
-def check_inputs(inputs: Any, model: nn.Module) -> None:
+def arguments_of(given: Any) -> tuple[Any, ...]:
+    """Return further arguments of a model as a tuple."""
+    if not isinstance(given, tuple | list):
+        raise Error(
+            f"forward_args is of type {type(given).__name__}; a tuple of the model's further arguments would "
+            "be right, (lengths,) for a single one"
+        )
+    return tuple(given)
+
+
+def check_inputs(inputs: Any, model: Any) -> None:
     """Make sure that inputs are finite numbers (or tokens) of the model's dtype, on its device."""
+    if not isinstance(model, nn.Module):
+        raise Error(f"the model is of type {type(model).__name__}; a torch.nn.Module would be right")
     data = inputs.data if is_packed(inputs) else inputs
     if not isinstance(data, Tensor) or data.dim() == 0 or len(data) == 0:
         found = f"shape {tuple(data.shape)}" if isinstance(data, Tensor) else f"type {type(data).__name__}"
         raise Error(f"inputs have {found}; a tensor (N, ...) with at least one sample would be right")
     weight = next(model.parameters(), data)
-    tokens = data.dtype in (torch.int64, torch.int32) and any(
-        isinstance(m, nn.Embedding) for m in model.modules()
-    )
-    if tokens and data.device == weight.device:
+    embeds = any(isinstance(module, nn.Embedding) for module in model.modules())
+    if data.dtype in (torch.int64, torch.int32) and embeds and data.device == weight.device:
         return
     if not data.is_floating_point() or (data.dtype, data.device) != (weight.dtype, weight.device):
         raise Error(
@@ -53,10 +73,12 @@ def check_inputs(inputs: Any, model: nn.Module) -> None:
         raise Error("inputs hold values that are not finite; only numbers can be explained")
 
 
-def check_bounds(inputs: Any, bounds: Bounds) -> None:
-    """Make sure that bounds are a range, and that the inputs lie in it."""
+def check_bounds(inputs: Any, bounds: Any) -> Bounds:
+    """Return bounds as numbers, which are a range in which the inputs lie."""
     data = inputs.data if is_packed(inputs) else inputs
     try:
+        if any(isinstance(bound, str) for bound in bounds):
+            raise ValueError
         low, high = (float(bound) for bound in bounds)
     except (TypeError, ValueError):
         low = high = nan
@@ -72,19 +94,25 @@ def check_bounds(inputs: Any, bounds: Bounds) -> None:
         raise Error(
             f"inputs range from {least:g} to {most:g}, outside the bounds {bounds} of the model's input"
         )
+    return low, high
 
 
-def read_target(targets: Targets, scores: Any, count: int) -> Target:
-    """Return the class that is explained of each sample, and that of the contrast."""
-    if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != count:
-        found = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
+def read_target(targets: Targets, scores: Any, count: int) -> tuple[Target, Tensor]:
+    """Return the class that is explained of each sample, with that of a contrast, and the scores."""
+    if not isinstance(scores, Tensor):
         raise Error(
-            f"the model gives scores of {found} for {count} targets; "
+            f"the model returns {type(scores).__name__}; a tensor of scores (N, classes) would be right, so "
+            "wrap it in a module that picks them"
+        )
+    scores = in_classes(scores)
+    if scores.dim() != 2 or len(scores) != count:
+        raise Error(
+            f"the model gives scores of shape {tuple(scores.shape)} for {count} targets; "
             "one network and (N, classes) would be right"
         )
     if isinstance(targets, tuple) and len(targets) == 2:
-        return Target(_classes(targets[0], scores), _classes(targets[1], scores))
-    return Target(_classes(cast(Classes, targets), scores))
+        return Target(_classes(targets[0], scores), _classes(targets[1], scores)), scores
+    return Target(_classes(cast(Classes, targets), scores)), scores
 
 
 def _classes(targets: Classes, scores: Tensor) -> Tensor:
@@ -94,7 +122,10 @@ def _classes(targets: Classes, scores: Tensor) -> Tensor:
         if targets == "predicted":
             return scores.argmax(1)
         raise Error(f"targets = {targets!r} is unknown; 'predicted' or class indices would be right")
-    classes = torch.as_tensor(targets, device=scores.device)
+    try:
+        classes = torch.as_tensor(targets, device=scores.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise Error(f"targets = {targets!r}; class indices, one for each sample, would be right") from None
     whole = not (classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool)
     if whole and classes.dim() == 0:
         classes = classes.expand(len(scores))

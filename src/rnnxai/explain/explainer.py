@@ -12,7 +12,7 @@ from torch import Tensor
 from rnnxai.errors import Error
 from rnnxai.explain.engine.inputs import Inputs
 from rnnxai.explain.engine.plan import Plan, Target
-from rnnxai.explain.engine.recording import Recording
+from rnnxai.explain.engine.recording import Recording, in_classes
 from rnnxai.explain.engine.samples import number, per_sample
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.strategy import Noise, Occlusion, StraightPath, Strategy
@@ -149,7 +149,11 @@ class Batch:
         maps = [heatmap(strategy, leaf, values) for leaf, values in zip(leaves, arrived, strict=True)]
         if leaves[0] is self.recording.leaf:
             return maps[0]
-        return torch.stack([embedded.sum(-1) for embedded in maps]).sum(0)  # of tokens
+        tokens = self.recording.leaf
+        found = maps[0].new_zeros(tokens.numel())
+        for embedded, places in zip(maps, self.recording.places, strict=True):
+            found.index_add_(0, places.flatten(), embedded.sum(-1).flatten())
+        return found.view(tokens.shape)
 
     def _sums(self, relevance: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         like = self.recording.leaf
@@ -185,6 +189,8 @@ class Batch:
         x = self._floating("occlusion")
         steps = occlusion.steps or getattr(self.plan.model, "steps", None)
         axis = occlusion.axis
+        if type(axis) is not int:
+            raise Error(f"axis = {axis!r} is no axis; a whole number would be right")
         if steps is None or not -x.dim() <= axis < x.dim() or axis % x.dim() == 0 or x.shape[axis] % steps:
             raise Error(
                 f"occlusion cannot cut inputs of shape {tuple(x.shape)} into steps = {steps} along axis = "
@@ -192,7 +198,7 @@ class Batch:
             )
         width = x.shape[axis] // steps
         value = self._low if occlusion.value is None else occlusion.value
-        before = self._explained(self.inputs.run(self.plan.model, x))
+        before = self._explained(self.inputs.run(self.plan.model, x.clone()))
         fall = torch.zeros_like(x)
         for step in range(steps):
             without = x.clone()
@@ -203,6 +209,7 @@ class Batch:
         return fall
 
     def _explained(self, scores: Tensor) -> Tensor:
+        scores = in_classes(scores)
         return sum(
             (sign * (mask * scores).sum(1) for mask, sign in self.sides), scores.new_zeros(len(scores))
         )

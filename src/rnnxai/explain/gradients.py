@@ -96,5 +96,5 @@ def _check_whole(name: str, value: int) -> None:
 
 
 def _check_finite(name: str, value: float | None) -> None:
-    if value is not None and not isfinite(value):
+    if value is not None and not (isinstance(value, int | float) and isfinite(value)):
         raise Error(f"{name} = {value} is no value of an input; a finite number would be right")

@@ -1,6 +1,8 @@
 """Say before a single map what a method will do in each layer of a model, and where it cannot."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -11,9 +13,9 @@ from rnnxai.errors import Error
 from rnnxai.explain.api import recorded
 from rnnxai.explain.channels import Bounds, Domain, Rule
 from rnnxai.explain.composite import rule_of
-from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.layer import Layer, Reading
 from rnnxai.explain.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBounded
-from rnnxai.explain.strategy import make_strategy
+from rnnxai.explain.strategy import Occlusion, Strategy, make_strategy
 
 COLUMNS = ["layer", "kind", "reads", "bias", "uses", "rule", "refusal"]
 WHOLE = "(model)"
@@ -44,24 +46,22 @@ def check(
     """
     strategy = make_strategy(method, options)
     recording = recorded(model, inputs, bounds, forward_args)
-    rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-    for layer in recording.layers:
-        rule, refusal = _rule(strategy.rule, layer)
-        key = (layer.name, layer.kind, rule, refusal)
-        row = rows.setdefault(key, {"domains": set(), "bias": _sign(layer.bias), "uses": 0})
-        row["domains"] |= layer.domains
-        if layer.kind == "sum":  # each sum of signals is a layer of its own
-            row["uses"] += layer.calls
-        else:  # the gates of a recurrent layer and the rest of it are one to its users
-            row["uses"] = max(row["uses"], layer.calls)
-            row["bias"] = row["bias"] if row["bias"] == _sign(layer.bias) else "mixed"
-    table = [
+    rows: dict[tuple[str, str, str, str], Row] = {}
+    for layer, reading in recording.uses:
+        rule, refusal = _rule(strategy, layer, reading)
+        row = rows.setdefault((layer.name, layer.kind, rule, refusal), Row())
+        row.domains |= reading.domains
+        row.biases.add(_sign(layer.bias))
+        row.uses[id(layer)] += 1
+    table: list[dict[str, Any]] = [
         {
             "layer": name,
             "kind": kind,
-            "reads": " and ".join(sorted(domain.value for domain in row["domains"])),
-            "bias": row["bias"],
-            "uses": row["uses"],
+            "reads": " and ".join(sorted(domain.value for domain in row.domains)),
+            "bias": row.biases.pop() if len(row.biases) == 1 else "mixed",
+            # Each sum of signals is a layer of its own; the gates of a recurrent layer and the rest of it
+            # are one to its users.
+            "uses": row.uses.total() if kind == "sum" else max(row.uses.values()),
             "rule": rule,
             "refusal": refusal,
         }
@@ -72,16 +72,27 @@ def check(
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _rule(rule: Rule | None, layer: Layer) -> tuple[str, str]:
+@dataclass
+class Row:
+    """What the uses of a layer have in common, and what they have not."""
+
+    domains: set[Domain] = field(default_factory=set)
+    biases: set[str] = field(default_factory=set)
+    uses: Counter[int] = field(default_factory=Counter)
+
+
+def _rule(strategy: Strategy, layer: Layer, reading: Reading) -> tuple[str, str]:
     """Return a layer's rule in words, and why it refuses the layer."""
-    if rule is None:
+    if isinstance(strategy.sampling, Occlusion):
+        return "none: the model is only asked", ""
+    if strategy.rule is None:
         return "gradient", ""
     try:
-        own = rule_of(rule, layer.reader)
-        layer.channels(rule)
+        own = rule_of(strategy.rule, layer.reader(reading))
+        layer.channels(strategy.rule, reading)
     except Error as error:
         return "", str(error)
-    return describe(own, frozenset(layer.domains)), ""
+    return describe(own, reading.domains), ""
 
 
 def describe(rule: Rule, domains: frozenset[Domain]) -> str:

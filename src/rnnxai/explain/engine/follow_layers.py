@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnnxai.explain.channels import Domain, Kind
-from rnnxai.explain.engine.follow_elementwise import ELEMENTWISE
+from rnnxai.explain.engine.follow_arithmetic import ELEMENTWISE
 from rnnxai.explain.engine.functions import label_of, name_of
 from rnnxai.explain.engine.layer import Layer
 from rnnxai.explain.engine.maps import Dense, Map, convolution
+from rnnxai.explain.engine.operations import Call
 from rnnxai.explain.engine.parts import Part
 from rnnxai.explain.engine.recorder import Recorder
-from rnnxai.explain.engine.samples import number
 from rnnxai.explain.engine.signals import Signal
 
 DENSE = Dense()
@@ -105,7 +105,8 @@ def _affine(
         offset = None if bias is None else bias.detach().view(-1, *[1] * (matrix.dim() - 2))
         return Layer(name or label_of(func), kind, map_, [w.contiguous() for w in weights], offset)
 
-    layer = make() if name is None else recorder.layer((id(weight), map_, widths, transposed), make)
+    how = (map_, widths, transposed)
+    layer = make() if name is None else recorder.plan.layer((weight, bias), how, make)
     with torch.no_grad():
         z = func(*arguments)
     parts = [recorder.part(layer, index, part) for index, part in enumerate(inputs)]
@@ -155,7 +156,8 @@ def batch_norm(
         and _scales_units(before.layer.kind, input)
         and all(isinstance(part, Part) for part in before.parts)
     ):
-        return _merged(recorder, before, running_mean, scale, shift, z)
+        norm = (running_mean, running_var, weight, bias)
+        return _merged(recorder, input, before, norm, scale, shift, z)
     per_channel = [-1 if axis == 1 else 1 for axis in range(input.dim())]
     name = recorder.plan.name_of_tensor(running_mean) or label_of(func)
     layer = Layer(
@@ -174,7 +176,13 @@ def _scales_units(kind: Kind, z: Tensor) -> bool:
 
 
 def _merged(
-    recorder: Recorder, before: Any, statistics: Tensor, scale: Tensor, shift: Tensor, z: Tensor
+    recorder: Recorder,
+    before_norm: Tensor,
+    before: Call,
+    norm: tuple[Tensor | None, ...],
+    scale: Tensor,
+    shift: Tensor,
+    z: Tensor,
 ) -> Tensor:
     """Replace a layer and its batch norm by one layer with scaled weights."""
     old = before.layer
@@ -185,14 +193,16 @@ def _merged(
         offset = shift.view(like.shape) + (0 if old.bias is None else old.bias * like)
         return Layer(old.name, old.kind, old.map, weights, offset)
 
-    layer = recorder.layer(("merged", id(old), id(statistics)), make)
-    recorder.outputs[old.name].pop()  # nothing walks back to what was computed before the norm
-    parts = []
-    for part in before.parts:
-        layer.domains.add(part.domain)
-        parts.append(Part(layer, part.index, part.x, part.domain, part.bounds, part.constant, part.numbers))
-    layer.reads_input |= old.reads_input
-    return recorder.apply(layer, parts, before.inputs, z)
+    layer = recorder.plan.layer((old, *norm), "merged", make)
+    recorder.uses.remove((old, before.reading))
+    parts = [part.of(layer) for part in before.parts if isinstance(part, Part)]
+    result = recorder.apply(layer, parts, before.inputs, z)
+    outputs = recorder.outputs[old.name]
+    merged = outputs.pop()
+    for output in outputs:
+        if any(tensor is before_norm for tensor in output.tensors):
+            output.tensors.extend(merged.tensors)
+    return result
 
 
 def embedding(
@@ -205,12 +215,14 @@ def embedding(
 ) -> Tensor:
     """Begin at the embeddings of tokens, which have no gradient themselves."""
     result: Tensor = func(input, weight, *args, **kwargs)
-    tokens = recorder.tokens
-    if tokens is None or input.shape != tokens.shape or not bool((input == tokens).all()):
+    places = recorder.tokens.places_in(input)
+    if places is None:
         return result
     leaf = result.detach().clone().requires_grad_()
     recorder.leaves.append(leaf)
-    numbers = number(leaf) if recorder.keeps_books else None
+    recorder.tokens.places.append(places)
+    samples = places.div(recorder.tokens.per_sample, rounding_mode="floor")
+    numbers = samples.double().unsqueeze(-1).expand(leaf.shape) if recorder.keeps_books else None
     recorder.signals[leaf] = Signal(Domain.SIGNED, is_input=True, numbers=numbers)
     return leaf
 

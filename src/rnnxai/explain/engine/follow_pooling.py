@@ -131,6 +131,8 @@ def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any
     if not recorder.is_signal(input, name_of(func)):
         result: Tensor = func(input, *args, **kwargs)
         return result
+    if "axis" in kwargs:  # numpy's name for it
+        kwargs["dim"] = kwargs.pop("axis")
     dim = kwargs.get("dim", args[0] if args else None)
     if kwargs.get("dtype") is not None or dim is None:
         recorder.hinder(f"{name_of(func)} without an axis mixes the samples of a batch; name the axes")
@@ -211,8 +213,10 @@ def pad_packed(
         return unpacked
 
     known = recorder.signals[data].numbers
-    # Behind the end of a sequence stand zeros that belong to it, and nobody asks whose they are.
-    numbers = None if known is None else move(known)
+    numbers = None
+    if known is not None:  # a sequence's own, behind its end too
+        first = known[: int(batch_sizes[0])]
+        numbers = first.unsqueeze(1 if batch_first else 0).expand(padded.shape)
     return _padded(recorder, "pad_packed_sequence", move, data, numbers), lengths
 
 

@@ -90,7 +90,7 @@ def _record(recorder: Recorder, layer: PartedLinear) -> Layer:
     name = recorder.plan.name_of_module(layer)
     if name is None:
         raise Error(f"{layer} is no submodule of the model; make it an attribute of its cell")
-    return recorder.layer(id(layer), lambda: _make(name, layer))
+    return recorder.plan.layer((layer,), "zoo", lambda: _make(name, layer))
 
 
 def _make(name: str, layer: PartedLinear) -> Layer:

@@ -25,13 +25,13 @@ def _methods(*names: str) -> set[Function]:
 # Functions that only move values about, or pick some: relevance moves back with them, as a gradient would.
 MOVES: frozenset[Function] = frozenset(
     _methods(
-        "__getitem__", "amax", "amin", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to", "chunk",
-        "clone", "contiguous", "cpu", "cuda", "diagonal", "double", "expand", "expand_as", "flatten", "flip",
-        "float", "gather", "index_select", "masked_select", "max", "maximum", "min", "minimum", "moveaxis",
-        "movedim", "narrow", "permute", "repeat", "repeat_interleave", "reshape", "reshape_as", "roll",
-        "rot90", "select", "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t",
-        "take_along_dim", "tensor_split", "tile", "to", "transpose", "tril", "triu", "type_as", "unbind",
-        "unflatten", "unfold", "unsqueeze", "view", "view_as",
+        "amax", "amin", "atleast_1d", "atleast_2d", "atleast_3d", "bfloat16", "broadcast_to", "chunk",
+        "clone", "contiguous", "cpu", "cuda", "diagonal", "double", "expand", "expand_as", "flatten",
+        "flip", "float", "gather", "__getitem__", "half", "index_select", "int", "long", "masked_select",
+        "moveaxis", "movedim", "narrow", "permute", "repeat", "repeat_interleave", "reshape", "reshape_as",
+        "roll", "rot90", "select", "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t",
+        "take_along_dim", "tensor_split", "tile", "to", "transpose", "type_as", "unbind", "unflatten",
+        "unfold", "unsqueeze", "view", "view_as",
     )
     | {vars(torch._C.TensorBase)[name].__get__ for name in ("T", "mT", "H", "mH")}
     | {
@@ -65,12 +65,15 @@ class Activation(NamedTuple):
         Whether its output, between 0 and 1, may control other signals.
     stops : bool
         Whether guided backpropagation acts here.
+    keeps_sign : bool
+        Whether it maps what is at least 0 to what is at least 0.
     """
 
     domain: Domain
     derivative: Callable[[Tensor, Tensor], Tensor] | None = None
     is_gate: bool = False
     stops: bool = False
+    keeps_sign: bool = True
 
 
 RELU = Activation(Domain.NON_NEGATIVE, lambda x, y: y > 0, stops=True)
@@ -98,6 +101,9 @@ ACTIVATIONS: Mapping[Function, Activation] = {
 _INSTEAD: Mapping[str, str] = {
     "abs": "use a ReLU",
     "layer_norm": "its scale depends on the signal; batch norm in evaluation mode can be explained",
+    "log_softmax": "explain the model without it, from its logits",
+    "masked_fill": "multiply by a mask of zeros and ones",
+    "where": "multiply by masks of zeros and ones, and add",
     "softmax": "attention has no unique explanation; hand on the logits, or use a gate",
 }
 _KNOWN = (
@@ -122,16 +128,19 @@ def instead_of(func: Function) -> str:
 
 
 def writes_in_place(func: Function) -> bool:
-    """Tell whether a function overwrites its first argument: ``add_``, ``x[...] = y``."""
+    """Tell whether a function overwrites its first argument: ``add_`` (so comes ``+=``), ``x[...] = y``."""
     name = name_of(func).rpartition(".")[2]
+    if name in ("requires_grad_", "share_memory_", "rename_"):  # which change no value
+        return False
     return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
 
 
 def written_in_place(func: Function) -> Function | None:
     """Return the function that computes what another writes into its first argument: ``add`` for ``add_``."""
-    name = name_of(func).rpartition(".")[2].removesuffix("_")
-    found: Function | None = getattr(Tensor, name, None) or getattr(F, name, None)
-    return None if name_of(func).endswith("__") else found
+    name = name_of(func).rpartition(".")[2]
+    found: Function | None = getattr(Tensor, name.removesuffix("_"), None)
+    found = found or getattr(F, name.removesuffix("_"), None)
+    return None if name.endswith("__") else found
 
 
 def operands_of(func: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:

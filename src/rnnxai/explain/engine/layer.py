@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,6 +11,21 @@ from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Kind, Power, 
 from rnnxai.explain.engine.maps import Map
 
 ALIKE = (Channel(1, {Domain.NON_NEGATIVE: (Term(Input.VALUE, AS_IS),)}),)
+
+
+class Reading(NamedTuple):
+    """What one use of a layer reads.
+
+    Attributes
+    ----------
+    domains : frozenset of Domain
+        Of all its parts.
+    is_input : bool
+        Whether any of it is the model's input.
+    """
+
+    domains: frozenset[Domain]
+    is_input: bool
 
 
 @dataclass(eq=False)
@@ -30,10 +46,6 @@ class Layer:
     even : bool
         Whether a unit's weights are equal and positive, as in sums and pooling. Any rule that divides by
         contributions divides non-negative inputs by their values then.
-    domains : set of Domain
-        What it was seen to read.
-    reads_input : bool
-        Whether it was seen to read the model's input.
     """
 
     name: str
@@ -42,18 +54,8 @@ class Layer:
     weights: Sequence[Tensor]
     bias: Tensor | None = None
     even: bool = False
-    domains: set[Domain] = field(default_factory=set)
-    reads_input: bool = False
-    calls: int = 0
     _copies: dict[tuple[int, Signs | Power], Tensor] = field(default_factory=dict, repr=False)
-    _channels: dict[tuple[Rule, frozenset[Domain], bool], tuple[Channel, ...]] = field(
-        default_factory=dict, repr=False
-    )
-
-    @property
-    def reader(self) -> Reader:
-        """What a rule may know of this layer."""
-        return Reader(self.name, self.kind, self.reads_input)
+    _channels: dict[tuple[Rule, Reading], tuple[Channel, ...]] = field(default_factory=dict, repr=False)
 
     def modified(self, part: int, how: Signs | Power) -> Tensor:
         """Return v(w) of one part's weights."""
@@ -78,15 +80,25 @@ class Layer:
             return None
         return how.positive * self.bias.clamp(min=0) + how.negative * self.bias.clamp(max=0)
 
-    def channels(self, rule: Rule) -> tuple[Channel, ...]:
-        """Return the rule's channels for the domains this layer was seen to read."""
-        key = (rule, frozenset(self.domains), self.reads_input)
+    def channels(self, rule: Rule, reading: Reading) -> tuple[Channel, ...]:
+        """Return the rule's channels for one use of this layer.
+
+        Raises
+        ------
+        Error
+            If the rule is not defined for what the layer reads there.
+        """
+        key = (rule, reading)
         if key not in self._channels:
-            channels = rule.channels(key[1], self.reader)
-            if self.even and self.domains == {Domain.NON_NEGATIVE} and _by_contribution(channels):
+            channels = rule.channels(reading.domains, self.reader(reading))
+            if self.even and reading.domains == {Domain.NON_NEGATIVE} and _by_contribution(channels):
                 channels = ALIKE
             self._channels[key] = channels
         return self._channels[key]
+
+    def reader(self, reading: Reading) -> Reader:
+        """Return what a rule may know of one use of this layer."""
+        return Reader(self.name, self.kind, reading.is_input)
 
 
 def _by_contribution(channels: Sequence[Channel]) -> bool:

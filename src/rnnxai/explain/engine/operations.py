@@ -17,8 +17,8 @@ from torch.autograd.function import once_differentiable
 
 from rnnxai.errors import Error
 from rnnxai.explain.engine.divide import divide
-from rnnxai.explain.engine.layer import Layer
-from rnnxai.explain.engine.parts import Part, PartStep, Projected
+from rnnxai.explain.engine.layer import Layer, Reading
+from rnnxai.explain.engine.parts import Part, PartStep, Projected, add_up
 from rnnxai.explain.engine.walk import Walk
 from rnnxai.explain.gates import divide_product
 
@@ -66,6 +66,12 @@ class Call:
     inputs: Sequence[Tensor] = field(repr=False)
     only_losses: bool = False
 
+    @property
+    def reading(self) -> Reading:
+        """What it reads."""
+        domains = frozenset(part.domain for part in self.parts)
+        return Reading(domains, any(part.is_input for part in self.parts))
+
 
 class Apply(Function):
     """A layer: an affine map of several parts, the first of which may have been projected before."""
@@ -76,7 +82,7 @@ class Apply(Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(z)
         ctx.walk, ctx.layer, ctx.parts = walk, call.layer, call.parts
-        ctx.place, ctx.only_losses = call.place, call.only_losses
+        ctx.place, ctx.only_losses, ctx.reading = call.place, call.only_losses, call.reading
         return z.view_as(z)
 
     @staticmethod
@@ -91,7 +97,7 @@ class Apply(Function):
         if rule is None:
             return nothing + tuple(part.gradient(arrived) for part in parts)
         (z,) = ctx.saved_tensors
-        channels = layer.channels(rule)
+        channels = layer.channels(rule, ctx.reading)
         quotients, spread, kept = divide(layer, channels, parts, z, arrived)
         sent = tuple(part.pull(channels, quotients, spread) for part in parts)
         if walk.ledger is not None and not (
@@ -118,20 +124,25 @@ class Projection(Function):
     @staticmethod
     def forward(ctx: Any, walk: Walk, projected: Projected, x: Tensor) -> Tensor:
         """Return a link for each step, which ties its call to this one."""
+        ctx.set_materialize_grads(False)
         ctx.walk, ctx.projected = walk, projected
         return x.new_zeros(len(projected.rows))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, _: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, arrived: Tensor | None) -> tuple[Any, ...]:
         """Pull what waits down."""
         walk, projected = ctx.walk, ctx.projected
-        part, rule = projected.part, walk.strategy.rule
-        waiting = projected.collect()
-        if rule is None:
-            return None, None, part.gradient(waiting[0])
-        *quotients, spread = waiting
-        sent = part.pull(part.layer.channels(rule), quotients, spread)
+        part = projected.part
+        if arrived is None:
+            return None, None, None
+        if walk.strategy.rule is None:
+            ((_, (cotangent,)),) = projected.collect()
+            return None, None, part.gradient(cotangent)
+        pulled = [
+            part.pull(channels, quotients, spread) for channels, (*quotients, spread) in projected.collect()
+        ]
+        sent = add_up(pulled)
         if walk.ledger is not None and part.numbers is not None:
             for step, rows in enumerate(projected.rows, start=projected.at):
                 walk.book(part.layer.name, step, "outgoing", sent[rows], part.numbers[rows])
@@ -146,13 +157,16 @@ class Pass(Function):
         ctx: Any, walk: Walk, y: Tensor, gradient: Callable[[Tensor], Tensor], stops: bool, x: Tensor
     ) -> Tensor:
         """Return y, the function's value at x; `stops` tells guided backpropagation where to act."""
+        ctx.set_materialize_grads(False)
         ctx.walk, ctx.gradient, ctx.stops, ctx.shape = walk, gradient, stops, x.shape
         return y.view_as(y)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, arrived: Tensor | None) -> tuple[Any, ...]:
         """Pass relevance, or the gradient times the derivative."""
+        if arrived is None:  # a gate that takes nothing, whose way beyond is spared
+            return (None,) * 5
         strategy = ctx.walk.strategy
         if strategy.rule is None:
             if strategy.guided and ctx.stops:
@@ -169,21 +183,23 @@ class Product(Function):
         ctx: Any, walk: Walk, place: Place, two_gates: bool, y: Tensor, gate: Tensor, signal: Tensor
     ) -> Tensor:
         """Return y = gate * signal."""
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(gate, signal)
         ctx.walk, ctx.place, ctx.two_gates = walk, place, two_gates
         return y.view_as(y)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, arrived: Tensor | None) -> tuple[Any, ...]:
         """Divide relevance by the gate rule, or follow the product rule of derivatives."""
+        if arrived is None:
+            return (None,) * 6
         walk, place = ctx.walk, ctx.place
         gate, signal = ctx.saved_tensors
         strategy = walk.strategy
         of_gate: Tensor | None
         if strategy.rule is None:
             of_signal = arrived * gate
-            # Both factors are the same tensor's business in a square, so a gate counts as one there too.
             of_gate = arrived * signal if strategy.gates == "follow" else None
         else:
             if ctx.two_gates and strategy.gates == "all" and arrived.any():

@@ -8,6 +8,7 @@ from torch import Tensor
 from rnnxai.explain.channels import Bounds, Channel, Domain, Input, Term
 from rnnxai.explain.engine.layer import Layer
 
+Channels = tuple[Channel, ...]
 _FACTORS = {Input.VALUE, Input.POSITIVE, Input.NEGATIVE}  # 0 where the input is 0
 
 
@@ -30,6 +31,8 @@ class Part:
         Sample numbers in the shape of x, if the books are kept.
     zero : bool
         Whether all values are known to be zeros, so that only rules that ignore values need its weights.
+    is_input : bool
+        Whether it is the model's input.
     """
 
     def __init__(
@@ -42,17 +45,33 @@ class Part:
         constant: bool = False,
         numbers: Tensor | None = None,
         zero: bool = False,
+        is_input: bool = False,
     ) -> None:
         self.layer = layer
         self.index = index
         self.x = x
         self.domain = domain
-        self.bounds = bounds or (0.0, 0.0)
+        self.bounds = bounds
+        self.is_input = is_input
         self.constant = constant
         self.numbers = numbers
         self.zero = zero
         self._sums: dict[Term, Tensor] = {}
         self._mass: Tensor | None = None
+
+    def of(self, layer: Layer) -> "Part":
+        """Return the same input as a part of another layer."""
+        return Part(
+            layer,
+            self.index,
+            self.x,
+            self.domain,
+            self.bounds,
+            self.constant,
+            self.numbers,
+            self.zero,
+            self.is_input,
+        )
 
     def sums(self, channel: Channel) -> Tensor:
         """Return this part's addend to the channel's denominators, in the shape of the output."""
@@ -75,10 +94,9 @@ class Part:
 
     @property
     def _usable(self) -> Tensor:
-        low, high = self.bounds
         match self.domain:
             case Domain.BOUNDED:
-                return torch.full_like(self.x, high - low)
+                return torch.full_like(self.x, self._high - self._low)
             case Domain.REAL:
                 return torch.ones_like(self.x)
             case Domain.NON_NEGATIVE:
@@ -116,12 +134,25 @@ class Part:
             received = torch.addcmul(received, message, self._modified(modifier))
         return received
 
+    @property
+    def _low(self) -> float:
+        return self._range[0]
+
+    @property
+    def _high(self) -> float:
+        return self._range[1]
+
+    @property
+    def _range(self) -> Bounds:
+        if self.bounds is None:
+            raise AssertionError(f"layer {self.layer.name!r} reads a bounded input without bounds")
+        return self.bounds
+
     def gradient(self, cotangent: Tensor) -> Tensor:
         """Send the gradient down."""
         return self.layer.map.pull(cotangent, self.layer.weights[self.index], self.x)
 
     def _modified(self, modifier: Input) -> Tensor:
-        low, high = self.bounds
         match modifier:
             case Input.VALUE:
                 return self.x
@@ -130,9 +161,9 @@ class Part:
             case Input.NEGATIVE:
                 return self.x.clamp(max=0)
             case Input.ABOVE_LOW:
-                return self.x - low
+                return self.x - self._low
             case Input.BELOW_HIGH:
-                return self.x - high
+                return self.x - self._high
             case Input.ONE:
                 return torch.ones_like(self.x)
 
@@ -154,23 +185,36 @@ class Projected:
         self.part = part
         self.rows = rows
         self.at = at
-        self._waiting: dict[int, Sequence[Tensor]] = {}
+        self._waiting: dict[int, tuple[Channels, Sequence[Tensor]]] = {}
 
-    def wait(self, step: int, tensors: Sequence[Tensor]) -> Tensor:
+    def wait(self, step: int, channels: Channels, tensors: Sequence[Tensor]) -> Tensor:
         """Keep what a step hands down until all steps have come; return the link's gradient."""
-        self._waiting[step] = tensors
+        self._waiting[step] = channels, tensors
         return tensors[0].new_zeros(())
 
-    def collect(self) -> list[Tensor]:
-        """Return what has come, the rows of all steps under each other, with zeros for absent steps."""
-        some = next(iter(self._waiting.values()))
-        steps = [
-            self._waiting.get(step)
-            or [tensor.new_zeros(rows.stop - rows.start, *tensor.shape[1:]) for tensor in some]
-            for step, rows in enumerate(self.rows)
-        ]
+    def collect(self) -> list[tuple[Channels, list[Tensor]]]:
+        """Return what has come, by channels: rows of all steps under each other, zeros for absent steps."""
+        waiting = dict(self._waiting)
+        self.forget()
+        found = []
+        kinds: list[Channels] = []
+        for channels, _ in waiting.values():
+            if channels not in kinds:
+                kinds.append(channels)
+        for channels in kinds:
+            known = {step: tensors for step, (theirs, tensors) in waiting.items() if theirs == channels}
+            some = next(iter(known.values()))
+            steps = [
+                known.get(step)
+                or [tensor.new_zeros(rows.stop - rows.start, *tensor.shape[1:]) for tensor in some]
+                for step, rows in enumerate(self.rows)
+            ]
+            found.append((channels, [torch.cat(tensors) for tensors in zip(*steps, strict=True)]))
+        return found
+
+    def forget(self) -> None:
+        """Drop what has come, after a walk that did not come to its end."""
         self._waiting.clear()
-        return [torch.cat(tensors) for tensors in zip(*steps, strict=True)]
 
 
 class PartStep:
@@ -186,6 +230,7 @@ class PartStep:
         self.projected = projected
         self.step = step
         self.domain = projected.part.domain
+        self.is_input = projected.part.is_input
         self._rows = projected.rows[step]
 
     def sums(self, channel: Channel) -> Tensor:
@@ -205,11 +250,11 @@ class PartStep:
 
     def pull(self, channels: Sequence[Channel], quotients: Sequence[Tensor], spread: Tensor) -> Tensor:
         """Leave relevance to be sent down with that of the other steps."""
-        return self.projected.wait(self.step, [*quotients, spread])
+        return self.projected.wait(self.step, tuple(channels), [*quotients, spread])
 
     def gradient(self, cotangent: Tensor) -> Tensor:
         """Leave the gradient to be sent down with that of the other steps."""
-        return self.projected.wait(self.step, [cotangent])
+        return self.projected.wait(self.step, (), [cotangent])
 
 
 def add_up(tensors: Sequence[Tensor]) -> Tensor:

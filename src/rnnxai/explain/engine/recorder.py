@@ -5,8 +5,8 @@ means.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,13 +15,48 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from rnnxai.errors import Error
 from rnnxai.explain.channels import Domain
 from rnnxai.explain.engine.functions import CATS, depends_on, flat, label_of, replaced
-from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.layer import Layer, Reading
 from rnnxai.explain.engine.operations import Apply, Call, Pass, Place, Projection, Source
 from rnnxai.explain.engine.parts import Part, PartStep, Projected
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.engine.samples import numbers_of_output
-from rnnxai.explain.engine.signals import Signal, Signals
+from rnnxai.explain.engine.signals import Signal, Signals, beside
+from rnnxai.explain.engine.tokens import Tokens
 from rnnxai.explain.engine.walk import Walk
+
+
+class Filled(NamedTuple):
+    """A tensor into which signals were put, piece by piece.
+
+    Attributes
+    ----------
+    remains : Tensor of bool
+        Where it still is what it was.
+    signals : list of Signal
+        What it holds.
+    constants : Tensor or None
+        What it was, unless it was a signal.
+    """
+
+    remains: Tensor
+    signals: list[Signal]
+    constants: Tensor | None
+
+
+class Output(NamedTuple):
+    """What one use of a layer computed.
+
+    Attributes
+    ----------
+    tensors : list of Tensor
+        The output, and what took its place where a batch norm was merged into the layer. The relevance of
+        the output is the sum of theirs.
+    all_steps : bool
+        Whether axis 0 is time.
+    """
+
+    tensors: list[Tensor]
+    all_steps: bool
 
 
 class Recorder:
@@ -39,18 +74,22 @@ class Recorder:
     walk : Walk
     leaves : list of Tensor
         Where the way back ends: the model's input, or the outputs of embeddings.
-    tokens : Tensor or None
-        The model's input, if it is of whole numbers.
+    filled : mapping of Tensor to Filled
+        What tensors hold that were written into.
+    tokens : Tokens
+        Where the model's input is, if it is of whole numbers.
     step : int or None
         The time step that is being computed, if anything says so.
     calls : mapping of Tensor to Call
         The use of a layer that computed a tensor.
     joined : mapping of Tensor to (tensors, axis)
         What stands beside each other in a tensor, so that a layer can read it as parts of their own.
-    layers : dict
-        Every layer that was used, in the order of use.
-    outputs : dict of str to list of (Tensor, bool)
-        What layers computed, by name, and whether its axis 0 is time.
+    uses : list of (Layer, Reading)
+        Every use of a layer, in order.
+    projections : list of Projected
+        Every part that was projected for all steps.
+    outputs : dict of str to list of Output
+        What layers computed, by name.
     hindrance : str or None
         Why relevance cannot go through this model. The gradient still can.
     """
@@ -61,13 +100,15 @@ class Recorder:
         self.signals = Signals()
         self.walk = Walk()
         self.leaves: list[Tensor] = []
-        self.tokens: Tensor | None = None
+        self.tokens = Tokens()
         self.step: int | None = None
         self.hindrance: str | None = None
         self.calls: MutableMapping[Tensor, Call] = WeakTensorKeyDictionary()
         self.joined: MutableMapping[Tensor, tuple[Sequence[Tensor], int]] = WeakTensorKeyDictionary()
-        self.outputs: dict[str, list[tuple[Tensor, bool]]] = {}
-        self.layers: dict[int, Layer] = {}
+        self.outputs: dict[str, list[Output]] = {}
+        self.uses: list[tuple[Layer, Reading]] = []
+        self.projections: list[Projected] = []
+        self.filled: MutableMapping[Tensor, Filled] = WeakTensorKeyDictionary()
         self._uses: Counter[str] = Counter()
 
     def hinder(self, reason: str) -> None:
@@ -104,22 +145,22 @@ class Recorder:
         self._uses[name] += 1
         return used
 
-    def layer(self, key: Hashable, make: Callable[[], Layer]) -> Layer:
-        """Return a layer of the plan."""
-        return self.plan.layer(key, make)
-
     def part(self, layer: Layer, index: int, x: Tensor, *, zero: bool = False) -> Part:
         """Return an input of a layer; `zero` says that it is known to hold zeros."""
         reader = f"layer {layer.name!r}"
         signal = self.signals.get(x) if self.is_signal(x, reader) else None
         if signal is None:  # an initial state, say
             domain = Domain.SIGNED if not zero and bool((x.detach() < 0).any()) else Domain.NON_NEGATIVE
-            part = Part(layer, index, x.detach(), domain, constant=True, zero=zero)
-        else:
-            part = Part(layer, index, x.detach(), signal.domain, signal.bounds, numbers=signal.numbers)
-            layer.reads_input |= signal.is_input
-        layer.domains.add(part.domain)
-        return part
+            return Part(layer, index, x.detach(), domain, constant=True, zero=zero)
+        return Part(
+            layer,
+            index,
+            x.detach(),
+            signal.domain,
+            signal.bounds,
+            numbers=signal.numbers,
+            is_input=signal.is_input,
+        )
 
     def apply(
         self,
@@ -145,20 +186,25 @@ class Recorder:
         all_steps : bool
             Whether axis 0 of the output is time.
         """
+        read = {x.dtype for x in inputs if x.dim() > 0}
+        if read and read != {z.dtype}:
+            raise Error(
+                f"layer {layer.name!r} computes {z.dtype} from {' and '.join(map(str, read))}; explain "
+                "without autocast, in one floating point type"
+            )
         numbers = self._numbers_of(parts, z, layer.map.axes)
         for part in parts:  # a constant belongs to the samples it is put beside
             if isinstance(part, Part) and part.constant and numbers is not None:
                 part.numbers = numbers_of_output(numbers, part.x, layer.map.axes)
         place = self.place(layer.name, numbers)
         place.all_steps = all_steps
-        self.layers[id(layer)] = layer
-        layer.calls += 1
         call = Call(layer, parts, place, inputs, only_losses)
+        self.uses.append((layer, call.reading))
         result: Tensor = Apply.apply(self.walk, call, z, *inputs)
         self.signals[result] = Signal(Domain.SIGNED, numbers=numbers)
         self.calls[result] = call
         if not only_losses:
-            self.outputs.setdefault(layer.name, []).append((result, all_steps))
+            self.outputs.setdefault(layer.name, []).append(Output([result], all_steps))
         return result
 
     def _numbers_of(self, parts: Sequence[Part | PartStep], z: Tensor, axes: Sequence[int]) -> Tensor | None:
@@ -192,6 +238,7 @@ class Recorder:
         ends = torch.tensor(sizes).cumsum(0).tolist()
         rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         projected = Projected(self.part(layer, index, x), rows, at)
+        self.projections.append(projected)
         links = Projection.apply(self.walk, projected, x)
         return [(PartStep(projected, step), link) for step, link in enumerate(links.unbind(0))]
 
@@ -211,14 +258,13 @@ class Recorder:
         self.signals[result] = signal
         return result
 
-    def source(self, name: str, constant: Tensor, beside: Tensor) -> Tensor:
+    def source(self, name: str, constant: Tensor, beside: Tensor, numbers: Tensor | None = None) -> Tensor:
         """Make a constant that stands beside a signal a signal, so that what reaches it is booked.
 
         Along axes of different size it is taken to belong to the signal's first sample.
         """
-        numbers = None
         like = self.signals[beside].numbers
-        if like is not None:
+        if numbers is None and like is not None:
             axes = [axis for axis in range(like.dim()) if like.shape[axis] != constant.shape[axis]]
             for axis in axes:
                 like = like.narrow(axis, 0, 1)
@@ -256,24 +302,6 @@ class Recorder:
             self.joined[result] = given, axis - result.dim()
         return result
 
-    def put(self, x: Tensor, index: Any, value: Tensor) -> Tensor:
-        """Return x with a signal in place of some of its elements."""
-        result = x.clone()
-        result[index] = value
-        signals = [self.signals[item] for item in (x, value) if item in self.signals]
-        numbers = None
-        if self.keeps_books:
-            known = self.signals[x].numbers if x in self.signals else None
-            numbers = torch.zeros_like(x, dtype=torch.float64) if known is None else known.clone()
-            theirs = self.signals[value].numbers
-            if theirs is not None:
-                numbers[index] = theirs
-        alike = len({(signal.domain, signal.bounds) for signal in signals}) == 1
-        positive = x in self.signals or bool((x >= 0).all())
-        domain = signals[0].domain if alike and positive else Domain.SIGNED
-        self.signals[result] = signals[0].hidden(domain, numbers)
-        return result
-
     def inputs_of(self, x: Tensor, axis: int) -> Sequence[Tensor]:
         """Return what was joined to x along an axis, if it differs in kind, for a layer to read as parts."""
         tensors, along = self.joined.get(x, ([x], axis))
@@ -286,13 +314,7 @@ class Recorder:
 
     def _joint(self, tensors: Sequence[Tensor], numbers: Tensor | None) -> Signal:
         """Return what signals are that stand beside each other in one tensor."""
-        signals = [self.signals[tensor] for tensor in tensors]
-        first = signals[0]
-        is_gate = all(signal.is_gate for signal in signals)
-        is_input = any(signal.is_input for signal in signals)
-        if all((signal.domain, signal.bounds) == (first.domain, first.bounds) for signal in signals):
-            return Signal(first.domain, first.bounds, is_input, is_gate, numbers)
-        return Signal(Domain.SIGNED, None, is_input, is_gate, numbers)
+        return beside([self.signals[tensor] for tensor in tensors], None).numbered(numbers)
 
     def joint_numbers(self, tensors: Sequence[Tensor], result: Tensor) -> Tensor | None:
         """Return the sample numbers of an elementwise function of some tensors."""

@@ -9,12 +9,14 @@ from torch.overrides import TorchFunctionMode
 
 from rnnxai.errors import Error
 from rnnxai.explain.engine import (
+    follow_arithmetic,
     follow_elementwise,
     follow_layers,
     follow_pooling,
     follow_recurrent,
     follow_zoo,
 )
+from rnnxai.explain.engine.follow_writes import put
 from rnnxai.explain.engine.functions import (
     JOINS,
     MOVES,
@@ -27,21 +29,27 @@ from rnnxai.explain.engine.functions import (
     written_in_place,
 )
 from rnnxai.explain.engine.inputs import Inputs
-from rnnxai.explain.engine.layer import Layer
+from rnnxai.explain.engine.layer import Layer, Reading
 from rnnxai.explain.engine.plan import Plan
-from rnnxai.explain.engine.recorder import Recorder
+from rnnxai.explain.engine.recorder import Output, Recorder
 from rnnxai.explain.engine.signals import Signal
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.strategy import Strategy
 
 Handler = Callable[..., Any]
 HANDLERS: Mapping[Callable[..., Any], Handler] = {
+    **follow_arithmetic.HANDLERS,
     **follow_elementwise.HANDLERS,
     **follow_layers.HANDLERS,
     **follow_pooling.HANDLERS,
     **follow_recurrent.HANDLERS,
     **follow_zoo.HANDLERS,
 }
+
+
+def in_classes(scores: Tensor) -> Tensor:
+    """Return scores as (N, classes); a model with one score may give them as (N,)."""
+    return scores.unsqueeze(1) if scores.dim() == 1 else scores
 
 
 class Recording(TorchFunctionMode):
@@ -74,18 +82,20 @@ class Recording(TorchFunctionMode):
                 numbers = inputs.numbers(leaf) if keeps_books else None
                 recorder.signals[leaf] = Signal.of_input(plan.bounds, numbers)
             else:
-                recorder.tokens = leaf
+                recorder.tokens.begin(leaf)
             with self:
                 scores = inputs.run(plan.model, leaf)
         scores = self._newest(scores)
         self._renamed.clear()
         if not isinstance(scores, Tensor):
-            raise Error(
-                f"the model returns {type(scores).__name__}; a tensor of scores (N, classes) would be right, "
-                "so wrap it in a module that picks them"
-            )
-        self.scores: Tensor = scores
+            raise Error(f"the model returns {type(scores).__name__}; a tensor (N, classes) would be right")
         self._depends = recorder.is_signal(scores, "the explanation")
+        self.scores = in_classes(scores)
+
+    @property
+    def places(self) -> list[Tensor]:
+        """Of each leaf that is an embedding, which token of the input is where."""
+        return self._recorder.tokens.places
 
     @property
     def hindrance(self) -> str | None:
@@ -98,12 +108,12 @@ class Recording(TorchFunctionMode):
         return self._recorder.leaves
 
     @property
-    def layers(self) -> list[Layer]:
-        """Every layer that was used, in the order of use; each sum of signals is one."""
-        return list(self._recorder.layers.values())
+    def uses(self) -> list[tuple[Layer, Reading]]:
+        """Every use of a layer, in order; each sum of signals is a layer of its own."""
+        return self._recorder.uses
 
-    def outputs(self, layer: str) -> list[tuple[Tensor, bool]]:
-        """Return the outputs of a layer, one for each use, and whether axis 0 is time."""
+    def outputs(self, layer: str) -> list[Output]:
+        """Return the outputs of a layer, one for each use."""
         return self._recorder.outputs.get(layer, [])
 
     def walk_back(
@@ -154,6 +164,8 @@ class Recording(TorchFunctionMode):
             )
         finally:
             recorder.walk.strategy, recorder.walk.ledger = Strategy(), None
+            for projected in recorder.projections:
+                projected.forget()
 
     def __torch_function__(
         self,
@@ -166,7 +178,8 @@ class Recording(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._renamed:
             args, kwargs = replaced(args, self._newest), replaced(kwargs, self._newest)
-        signals = self._recorder.signals.among(operands_of(func, args, kwargs))
+        operands = operands_of(func, args, kwargs)
+        signals = self._recorder.signals.among(operands)
         handler = HANDLERS.get(func)
         if handler is not None:
             result = handler(self._recorder, func, *args, **kwargs)
@@ -178,6 +191,8 @@ class Recording(TorchFunctionMode):
             result = self._recorder.join(func, *args, **kwargs)
         else:
             result = self._other(func, args, dict(kwargs))
+        if self._recorder.tokens.among(operands):
+            self._recorder.tokens.follow(func, args, kwargs, result)
         if kwargs.get("inplace") and args and args[0] in self._recorder.signals:
             self._renamed.append((args[0], result))
         return result
@@ -193,6 +208,8 @@ class Recording(TorchFunctionMode):
         """Do what is not known: a write in place, something without a gradient, or a hindrance."""
         if writes_in_place(func):
             return self._write(func, args, kwargs)
+        if kwargs.get("inplace"):
+            kwargs["inplace"] = False  # the new tensor takes the old one's place
         result = func(*args, **kwargs)
         if any(isinstance(output, Tensor) and output.requires_grad for output in flat(result)):
             self._recorder.hinder(
@@ -202,12 +219,15 @@ class Recording(TorchFunctionMode):
 
     def _write(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute a new tensor instead of writing over one, and let it take the old one's place."""
-        plain = written_in_place(func)
+        plain, signals = written_in_place(func), self._recorder.signals
+        name = name_of(func).rpartition(".")[2]
         if plain is not None:
             with self:
                 result = plain(*args, **kwargs)
-        elif args[-1] in self._recorder.signals:  # x[...] = y moves y to its place
-            result = self._recorder.put(*args)
+        elif name == "__setitem__" and args[2] in signals:  # x[...] = y moves y to its place
+            result = put(self._recorder, *args)
+        elif name == "copy_" and args[1] in signals:
+            result = put(self._recorder, args[0], ..., args[1])
         else:
             self._recorder.hinder(
                 f"{name_of(func)} writes in place where a signal is, and what stood there is lost to an "

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rnnxai.explain.engine.follow_elementwise import activate, add_signals, multiply, one_minus
+from rnnxai.explain.engine.follow_arithmetic import add_signals, multiply, one_minus
+from rnnxai.explain.engine.follow_elementwise import activate
 from rnnxai.explain.engine.functions import ACTIVATIONS, SIGMOID
 from rnnxai.explain.engine.layer import Layer
 from rnnxai.explain.engine.maps import Dense
@@ -87,7 +88,7 @@ class Unit:
             bias = sum(biases[1:], biases[0]) if biases else None
             return Layer(self.name, "recurrent", DENSE, matrices, bias)
 
-        return self.recorder.layer((id(w.w_ih), what), make) if self.known else make()
+        return self.recorder.plan.layer(tuple(w), what, make) if self.known else make()
 
     def _complete(self, layer: Layer, link: Link, value: Tensor, h: Tensor) -> Tensor:
         """Add the recurrent part of a layer to the projection of its input."""
@@ -156,7 +157,7 @@ class LSTMUnit(Unit):
             return Layer(f"{self.name}.projection", "recurrent", DENSE, [w.detach()])
 
         recorder = self.recorder
-        layer = recorder.layer((id(w), "projection"), make) if self.known else make()
+        layer = recorder.plan.layer((w,), "projection", make) if self.known else make()
         z = DENSE.apply(hidden.detach(), w.detach())
         return recorder.apply(layer, [recorder.part(layer, 0, hidden)], [hidden], z)
 

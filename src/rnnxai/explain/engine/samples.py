@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rnnxai.errors import Error
+
 
 def number(x: Tensor) -> Tensor:
     """Return sample numbers in the shape of x, whose first axis is the batch.
@@ -30,10 +32,21 @@ def numbers_of_output(numbers: Tensor, z: Tensor, axes: Sequence[int]) -> Tensor
     z : Tensor
         The output.
     axes : sequence of int
-        Which axes the layer mixes, counted from the end. Samples are never mixed.
+        Which axes the layer mixes, counted from the end.
+
+    Raises
+    ------
+    Error
+        If it mixes samples of the batch.
     """
     for axis in axes:
-        numbers = numbers.narrow(axis, 0, 1)
+        first = numbers.narrow(axis, 0, 1)
+        if numbers.stride(axis) and bool((numbers != first).any()):
+            raise Error(
+                "the model mixes the samples of a batch, so no sample has an explanation of its own; explain "
+                "one sample at a time"
+            )
+        numbers = first
     return numbers.expand(z.shape)
 
 

@@ -1,6 +1,6 @@
 """What is known of the tensors that a recording follows."""
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -102,3 +102,26 @@ class Signals:
     def among(self, items: Iterable[object]) -> list[Tensor]:
         """Return the signals among some objects."""
         return [item for item in items if isinstance(item, Tensor) and item in self._signals]
+
+
+def beside(signals: Sequence[Signal], constants: Tensor | None) -> Signal:
+    """Return what signals are that stand beside each other, and beside constants."""
+    first = signals[0]
+    is_gate = all(signal.is_gate for signal in signals)
+    is_input = any(signal.is_input for signal in signals)
+    alike = all((signal.domain, signal.bounds) == (first.domain, first.bounds) for signal in signals)
+    if alike and (constants is None or _fits(constants, first)):
+        return Signal(first.domain, first.bounds, is_input, is_gate)
+    return Signal(Domain.SIGNED, None, is_input, is_gate)
+
+
+def _fits(constants: Tensor, signal: Signal) -> bool:
+    """Tell whether constants lie in a signal's domain."""
+    if constants.numel() == 0:
+        return True
+    if signal.domain is Domain.NON_NEGATIVE:
+        return bool((constants >= 0).all())
+    if signal.bounds is not None:
+        low, high = signal.bounds
+        return bool(((constants >= low) & (constants <= high)).all())
+    return signal.domain is Domain.SIGNED
