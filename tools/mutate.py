@@ -37,8 +37,8 @@ PRELOAD = ["torch", "numpy", "pandas"]
 LEFT_OUT = ["__init__", "methods", "preview"]
 # Modules of which every mutant is tried, however few others are.
 COMPLETE = [
-    "rules", "gates", "gradients", "relevance", "divide", "recurrent", "parts", "layer", "operations", "maps",
-    "explainer", "channels", "composite", "strategy", "signals", "samples", "walk", "follow_recurrent",
+    "rules", "gates", "gradients", "relevance", "composite", "channels", "strategy", "divide", "parts", "layer",
+    "operations", "recurrent", "walk", "samples",
 ]  # fmt: skip
 TESTS = [
     "tests/oracles/test_worked_examples.py",

@@ -1,4 +1,4 @@
-"""Tokens have no gradient, so explanations of their embeddings have to be brought back to where they stood."""
+"""Tokens have no gradient, so what their embeddings are given has to be brought back to where they stood."""
 
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
