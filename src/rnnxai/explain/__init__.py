@@ -10,6 +10,7 @@ __getattr__, __dir__ = exports(
         "at_layers": "rnnxai.explain.api:at_layers",
         "check": "rnnxai.explain.preview:check",
         "explain": "rnnxai.explain.api:explain",
+        "per_step": "rnnxai.explain.slices:per_step",
     },
     call="explain",
 )

@@ -386,3 +386,14 @@ def test_check_names_what_refuses(one_cell, batch):
     table = rnnxai.explain.check(one_cell(join=lambda cell, e, h: e * h), batch[0], "dtd")
     assert "product of two signals" in table.iloc[-1]["refusal"]
     assert not rnnxai.explain.check(one_cell(join=lambda cell, e, h: e * h), batch[0], "sa")["refusal"].any()
+
+
+def test_relevance_of_steps_and_blocks():
+    relevance = torch.arange(24.0).view(1, 1, 2, 12)
+    assert rnnxai.explain.per_step(relevance, 3).tolist() == [[60.0, 92.0, 124.0]]
+    assert rnnxai.explain.per_step(relevance, 12).tolist() == [[12.0 + 2 * t for t in range(12)]]
+    sequences = torch.ones(2, 6, 5)
+    assert rnnxai.explain.per_step(sequences, 6, axis=1).tolist() == [[5.0] * 6] * 2
+    for steps, axis in ((5, -1), (0, -1), (1, 0), (2, 7)):
+        with pytest.raises(Error, match=f"into {steps} steps along axis {axis}"):
+            rnnxai.explain.per_step(relevance, steps, axis)
