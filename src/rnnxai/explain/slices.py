@@ -30,8 +30,8 @@ def per_step(relevance: Tensor, steps: int, axis: int = -1) -> Tensor:
     fits = -dims <= axis < dims and axis % dims != 0
     if not fits or steps < 1 or relevance.shape[axis] % steps:
         raise Error(
-            f"relevance of shape {tuple(relevance.shape)} does not divide into {steps} steps along axis {axis}; an "
-            "axis other than the batch's and a number that divides its size would be right"
+            f"relevance of shape {tuple(relevance.shape)} does not divide into {steps} steps along axis "
+            f"{axis}; an axis other than the batch's and a number that divides its size would be right"
         )
     sliced = relevance.movedim(axis, 1).unflatten(1, (steps, -1))
     return sliced.flatten(2).sum(2)
