@@ -37,8 +37,8 @@ PRELOAD = ["torch", "numpy", "pandas"]
 LEFT_OUT = ["__init__", "methods", "preview"]
 # Modules of which every mutant is tried, however few others are.
 COMPLETE = [
-    "rules", "gates", "gradients", "relevance", "composite", "channels", "strategy", "divide", "parts", "layer",
-    "operations", "recurrent", "walk", "samples",
+    "rules", "gates", "gradients", "relevance", "composite", "channels", "strategy", "divide", "parts",
+    "layer", "operations", "recurrent", "walk", "samples",
 ]  # fmt: skip
 TESTS = [
     "tests/oracles/test_worked_examples.py",
@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         if again and not options.report:
             say(f"{len(chosen) - len(again)} are known, {len(again)} are to be tried")
-            try_in(tree, paths, again, options, say)
+            kills = [(mutant, known[mutant.key].test) for mutant in chosen if mutant.key in known]
+            try_in(tree, paths, again, kills, options, say)
             known = read_outcomes(options.outcomes)
         outcomes = {mutant: known[mutant.key] for mutant in chosen if mutant.key in known}
     left = report.survivors(outcomes, equivalents)
@@ -189,6 +190,7 @@ def try_in(
     tree: Path,
     paths: dict[str, Path],
     mutants: Sequence[Mutant],
+    kills: Iterable[tuple[Mutant, str]],
     options: argparse.Namespace,
     say: Callable[[str], None],
 ) -> None:
@@ -242,6 +244,8 @@ def try_in(
                 trial.in_fork(lambda: file.write_bytes(pickle.dumps(trial.measure(loop, slowest=4))))
             os.waitpid(pid, 0)
         selection: Selection = pickle.loads(file.read_bytes())  # noqa: S301
+        for mutant, test in kills:
+            selection.note_kill(mutant, test)
         for test in selection.broken:
             say(f"left out, since it fails without any mutation: {test}")
         return selection

@@ -9,10 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 
 import rnnxai
-from rnnxai.explain import check
+from rnnxai.explain import at_layers, check
 from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs, Term
-from rnnxai.explain.rules import AlphaBeta
+from rnnxai.explain.rules import AlphaBeta, Flat
+from rnnxai.explain.strategy import Strategy, make_strategy
 
+INF, NAN = float("inf"), float("nan")
 PLAIN = (Term(Input.VALUE, AS_IS),)
 
 
@@ -445,6 +447,84 @@ def dense(first, bias, last, last_bias):
     return net
 
 
+BOUNDS = {
+    # range of the input, rule, and what three inputs get of a unit whose weights are all 0
+    "pixels": ((-2.0, 3.0), "z-b", [1 / 3, 1 / 3, 1 / 3]),
+    "pixels by value": ((-2.0, 3.0), "lrp-zplus", [1 / 3, 1 / 3, 1 / 3]),
+    "any": ((-INF, INF), "lrp-zplus", [1 / 3, 1 / 3, 1 / 3]),
+    "any by value": ((-INF, INF), "lrp-0", [1 / 3, 1 / 3, 1 / 3]),
+    "not negative": ((0.0, INF), "lrp-zplus", [0.25, 0.75, 0.0]),
+    "not negative, by value": ((0.0, INF), "lrp-gamma", [0.25, 0.75, 0.0]),
+    "unknown": (None, "lrp-0", [0.25, 0.75, 0.0]),
+    "unknown, by squares": (None, "lrp-w2", [0.25, 0.75, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_unit_without_weights(name):
+    bounds, rule, right = BOUNDS[name]
+    net = nn.Sequential(nn.Linear(3, 1, bias=False), nn.Linear(1, 1)).double()
+    with torch.no_grad():
+        net[0].weight.zero_()
+        net[1].bias.fill_(1.0)
+    sign = 1 if bounds and bounds[0] == 0 else -1
+    x = torch.tensor([[0.5, sign * 1.5, 0.0]]).double()
+    rules = {"0": rule, "*": "lrp-flat"}
+    found, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, bounds=bounds, return_ledger=True)
+    torch.testing.assert_close(found[0], torch.tensor(right).double())
+    assert abs(ledger.residual).max() < 1e-12
+    if bounds is None or bounds == (0.0, INF):
+        _, ledger = rnnxai.explain(net, 0 * x, 0, "lrp", rules=rules, bounds=bounds, return_ledger=True)
+        assert ledger.table().set_index("layer").loc["0"].dropped == 1
+
+
+@pytest.mark.parametrize("bounds", [(-2.0, 3.0), (0.5, 3.0), (-INF, INF)])
+def test_a_unit_without_weights_reads_pixels_beside_activations(bounds):
+    """A pixel counts high - low, or 1 if it may be anything, an activation its value."""
+    net, x = between(lambda e, s, x: torch.cat([x[:, :2], e[:, 2:]], 1))
+    x = x + 0.5
+    with torch.no_grad():
+        net.out.weight.zero_()
+        net.out.bias.fill_(1.0)
+    e = torch.relu(net.a(x)).detach()[:, 2:]
+    width = 1.0 if bounds[0] == -INF else bounds[1] - bounds[0]
+    found = at_layers(net, x, 0, "lrp-zplus", layers=["a"], bounds=bounds)["a"]
+    assert e.any()
+    right = e / (2 * width + e.sum(1, keepdim=True))
+    torch.testing.assert_close(found, F.pad(right, (2, 0)))
+
+
+def test_a_unit_without_weights_reads_signals_of_either_sign():
+    net, x = between(lambda e, s, x: s)
+    with torch.no_grad():
+        net.out.weight.zero_()
+        net.out.bias.fill_(1.0)
+    s = net.a(x).detach()
+    assert (s < 0).any()
+    found = at_layers(net, x, 0, "lrp-w2", layers=["a"], bounds=(0, 1))["a"]
+    torch.testing.assert_close(found, s.abs() / s.abs().sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("rule, right", [("lrp-w2", 9 / 25), ("lrp-flat", 1 / 2), ("lrp-0", 0.0)])
+def test_what_an_initial_state_of_zeros_takes(rule, right):
+    """h = 4 x + 3 h_0, of which h_0 = 0 takes its part by the rules that ignore values."""
+    net = nn.Sequential(nn.RNN(1, 1, nonlinearity="relu", bias=False, batch_first=True), Output()).double()
+    with torch.no_grad():
+        net[0].weight_ih_l0.fill_(4.0)
+        net[0].weight_hh_l0.fill_(3.0)
+    x = torch.tensor([[[0.5]]]).double()
+    rules = {"recurrent": rule, "*": "lrp-flat"}
+    found, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, return_ledger=True)
+    assert ledger.start.item() == 2
+    assert found.item() == pytest.approx(2 * (1 - right))
+    assert ledger.table().initial_state.sum() == pytest.approx(2 * right)
+
+
+class Output(nn.Module):
+    def forward(self, pair):
+        return pair[0][:, -1]
+
+
 DIVIDES = {
     "LRP-0": (Channel(1, {Domain.SIGNED: PLAIN}, bias=AS_IS), True),
     "two domains": (Channel(1, {Domain.SIGNED: PLAIN, Domain.BOUNDED: PLAIN}, bias=AS_IS), True),
@@ -471,7 +551,6 @@ def test_which_channels_divide_by_the_output(name):
 
 # Options
 
-INF, NAN = float("inf"), float("nan")
 BAD = {
     "a negative epsilon": ("lrp-eps", {"epsilon": -0.5}, "epsilon = -0.5"),
     "an infinite epsilon": ("lrp-eps", {"epsilon": INF}, "epsilon = inf"),
@@ -523,6 +602,39 @@ def test_what_the_box_rule_refuses_is_named():
     net, x = between(lambda e, s, x: torch.cat([x[:, :2], e[:, 2:]], 1))
     with pytest.raises(rnnxai.Error, match="'out' reads bounded values and non-negative values, but"):
         rnnxai.explain(net, x, 0, "lrp", bounds=(0, 1), rules={"out": "z-b", "*": "lrp-0"})
+
+
+STRATEGIES = {
+    # method: start, gates, heatmap
+    "sa": ("score", "follow", "squared"),
+    "gb": ("score", "constant", "squared"),
+    "taylor": ("score", "follow", "times input"),
+    "integrated-gradients": ("score", "follow", "as is"),
+    "smoothgrad": ("score", "follow", "as is"),
+    "occlusion": ("score", "follow", "as is"),
+    "dtd": ("positive score", "all", "as is"),
+    "lrp-a2b1": ("positive score", "all", "as is"),
+    "lrp-0": ("score", "all", "as is"),
+    "lrp-eps": ("score", "all", "as is"),
+    "lrp-gamma": ("score", "all", "as is"),
+    "lrp-zplus": ("score", "all", "as is"),
+    "lrp-w2": ("score", "all", "as is"),
+    "lrp-flat": ("score", "all", "as is"),
+    "lrp-eps-plus": ("score", "all", "as is"),
+    "lrp-eps-plus-flat": ("score", "all", "as is"),
+    "lrp-eps-a2b1": ("score", "all", "as is"),
+    "lrp-eps-gamma-box": ("score", "all", "as is"),
+}
+
+
+@pytest.mark.parametrize("method", STRATEGIES)
+def test_what_a_method_is(method):
+    strategy = make_strategy(method)
+    assert (strategy.start, strategy.gates, strategy.heatmap) == STRATEGIES[method]
+
+
+def test_what_a_strategy_is_unless_told():
+    assert (Strategy().gates, Strategy(rule=Flat()).gates) == ("constant", "all")
 
 
 GOOD = {

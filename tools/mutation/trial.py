@@ -76,6 +76,8 @@ class Selection:
 
     def note_kill(self, mutant: Mutant, test: str) -> None:
         """Remember which test was sharp, and where."""
+        if test not in self.runs:
+            return
         for place in (mutant.where, mutant.module):
             kills = self.kills.setdefault(place, {})
             kills[test] = kills.get(test, 0) + 1
