@@ -256,6 +256,29 @@ def test_books_of_a_module_and_of_its_cell(kind, gates):
     assert (found[False][1] - found[True][1]).abs().max().max() < 1e-10 * scale
 
 
+class Early(nn.Module):
+    """Read the output of a recurrent module at one step."""
+
+    def __init__(self, kind, step):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent, self.step = getattr(nn, kind)(4, 4, batch_first=True), step
+        self.out = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.out(self.recurrent(x)[0][:, self.step])
+
+
+@pytest.mark.parametrize("method", ["lrp-eps", "lrp-w2", "taylor"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_steps_after_the_last_that_is_read_get_nothing(kind, method):
+    net = Early(kind, 1).double()
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = rnnxai.explain(net, x, 0, method)
+    assert not found[:, 2:].any()
+    torch.testing.assert_close(found[:, :2], rnnxai.explain(net, x[:, :2], 0, method))
+
+
 # The gradient of every activation
 
 ACTIVATIONS = {
@@ -631,6 +654,13 @@ STRATEGIES = {
 def test_what_a_method_is(method):
     strategy = make_strategy(method)
     assert (strategy.start, strategy.gates, strategy.heatmap) == STRATEGIES[method]
+
+
+def test_what_is_no_method():
+    with pytest.raises(rnnxai.Error, match="Strategy would be right"):
+        make_strategy("builtins:dict")
+    with pytest.raises(rnnxai.Error, match="does not take the options"):
+        make_strategy("sa", {"epsilon": 1})
 
 
 def test_what_a_strategy_is_unless_told():
