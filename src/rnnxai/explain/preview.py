@@ -46,26 +46,28 @@ def check(
     """
     strategy = make_strategy(method, options)
     recording = recorded(model, inputs, bounds, forward_args)
-    rows: dict[tuple[str, str, str, str], Row] = {}
+    rows: dict[tuple[str, str], Row] = {}
     for layer, reading in recording.uses:
         rule, refusal = _rule(strategy, layer, reading)
-        row = rows.setdefault((layer.name, layer.kind, rule, refusal), Row())
+        row = rows.setdefault((layer.name, layer.kind), Row())
         row.domains |= reading.domains
-        row.biases.add(_sign(layer.bias))
+        row.biases |= {_sign(layer.bias): None}
         row.uses[id(layer)] += 1
+        row.rules |= {rule: None}
+        row.refusals |= {refusal: None} if refusal else {}
     table: list[dict[str, Any]] = [
         {
             "layer": name,
             "kind": kind,
             "reads": " and ".join(sorted(domain.value for domain in row.domains)),
-            "bias": row.biases.pop() if len(row.biases) == 1 else "mixed",
+            "bias": next(iter(row.biases)) if len(row.biases) == 1 else "mixed",
             # Each sum of signals is a layer of its own; the gates of a recurrent layer and the rest of it
             # are one to its users.
             "uses": row.uses.total() if kind == "sum" else max(row.uses.values()),
-            "rule": rule,
-            "refusal": refusal,
+            "rule": "" if row.refusals else " or ".join(row.rules),
+            "refusal": next(iter(row.refusals), ""),
         }
-        for (name, kind, rule, refusal), row in rows.items()
+        for (name, kind), row in rows.items()
     ]
     if recording.hindrance and strategy.rule is not None:
         table.append(dict.fromkeys(COLUMNS, "") | {"layer": WHOLE, "refusal": recording.hindrance})
@@ -74,11 +76,13 @@ def check(
 
 @dataclass
 class Row:
-    """What the uses of a layer have in common, and what they have not."""
+    """What the uses of a layer say; mappings keep the order in which things were first said."""
 
     domains: set[Domain] = field(default_factory=set)
-    biases: set[str] = field(default_factory=set)
+    biases: dict[str, None] = field(default_factory=dict)
     uses: Counter[int] = field(default_factory=Counter)
+    rules: dict[str, None] = field(default_factory=dict)
+    refusals: dict[str, None] = field(default_factory=dict)
 
 
 def _rule(strategy: Strategy, layer: Layer, reading: Reading) -> tuple[str, str]:

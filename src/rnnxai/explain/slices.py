@@ -33,5 +33,5 @@ def per_step(relevance: Tensor, steps: int, axis: int = -1) -> Tensor:
             f"relevance of shape {tuple(relevance.shape)} does not divide into {steps} steps along axis "
             f"{axis}; an axis other than the batch's and a number that divides its size would be right"
         )
-    sliced = relevance.movedim(axis, 1).unflatten(1, (steps, -1))
+    sliced: Tensor = relevance.movedim(axis, 1).unflatten(1, (steps, -1))
     return sliced.flatten(2).sum(2)

@@ -381,8 +381,7 @@ def test_check_names_what_refuses(one_cell, batch):
     table = rnnxai.explain.check(one_cell(join=lambda cell, e, h: cell.b(e) + h), batch[0], "dtd")
     refusals = table.set_index("layer")["refusal"]
     assert not refusals["a"]
-    first, then = refusals["b"]  # it reads both signs at one place, and not at the other
-    assert (not first and "either sign" in then) or (not then and "either sign" in first)
+    assert "either sign" in refusals["b"]  # which it reads at one of two places
     table = rnnxai.explain.check(one_cell(join=lambda cell, e, h: e * h), batch[0], "dtd")
     assert "product of two signals" in table.iloc[-1]["refusal"]
     assert not rnnxai.explain.check(one_cell(join=lambda cell, e, h: e * h), batch[0], "sa")["refusal"].any()
