@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -109,7 +109,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="a part of module:function")
     parser.add_argument("--workers", type=int, default=1, help="mutants at a time")
     parser.add_argument("--budget", type=float, default=20, help="seconds of tests for one mutant")
-    parser.add_argument("--cases", type=int, default=48, help="most cases of one test")
+    parser.add_argument("--quick", type=float, default=3, help="seconds of the first try")
+    parser.add_argument("--cases", type=int, default=60, help="cases of a test with over five times as many")
     parser.add_argument("--sample", type=int, default=6, help="most mutants of one function; 0: all")
     parser.add_argument("--complete", nargs="*", default=COMPLETE, help="modules without that limit")
     parser.add_argument("--report", action="store_true", help="only write the report anew")
@@ -204,7 +205,8 @@ def try_in(
     tests = [test for test in options.tests if (tree / test).exists()]
     cold_file = tree / "cold"
 
-    def write(done: Iterable[tuple[Mutant, Outcome]]) -> None:
+    def write(done: Iterable[tuple[Mutant, Outcome]]) -> Iterator[tuple[Mutant, Outcome]]:
+        """Write outcomes down as they come."""
         with options.outcomes.open("a", encoding="utf-8") as file:
             for number, (mutant, outcome) in enumerate(done, start=1):
                 file.write(json.dumps({"key": mutant.key, **asdict(outcome)}) + "\n")
@@ -215,6 +217,7 @@ def try_in(
                     )
                 if number % 100 == 0:
                     say(f"... {number}")
+                yield mutant, outcome
 
     def hot(loop: Loop) -> None:
         """Measure the tests, try what can be exchanged, and leave the rest to the outer process."""
@@ -227,10 +230,19 @@ def try_in(
         seconds = sum(selection.seconds.values())
         say(f"{len(selection.seconds)} tests, {seconds:.0f} s; {len(hard)} mutants need imports of their own")
 
-        def start(mutant: Mutant, chosen: Sequence[str], pipe: int) -> None:
-            trial.start_hot(loop, mutant, paths[mutant.module], chosen, options.budget, pipe)
+        def tried(these: Iterable[Mutant], budget: float) -> Iterator[tuple[Mutant, Outcome]]:
+            def start(mutant: Mutant, chosen: Sequence[str], pipe: int) -> None:
+                trial.start_hot(loop, mutant, paths[mutant.module], chosen, budget, pipe)
 
-        write(trial.try_all(easy, selection, start, workers=options.workers, budget=options.budget))
+            return trial.try_all(these, selection, start, workers=options.workers, budget=budget)
+
+        lasting = []
+        for mutant, outcome in write(tried(easy, options.quick)):
+            if outcome.result == "survived":
+                lasting.append(mutant)
+        say(f"{len(lasting)} have to be tried for longer")
+        for _ in write(tried(lasting, options.budget)):
+            pass
         cold_file.write_bytes(pickle.dumps((selection, hard)))
 
     def measured(loop: Loop) -> Selection:
@@ -262,7 +274,8 @@ def try_in(
     def start(mutant: Mutant, chosen: Sequence[str], pipe: int) -> None:
         trial.start_cold(mutant, paths[mutant.module], chosen, options.budget, pipe, tree, options.cases)
 
-    write(trial.try_all(hard, selection, start, workers=options.workers, budget=options.budget))
+    for _ in write(trial.try_all(hard, selection, start, workers=options.workers, budget=options.budget)):
+        pass
 
 
 if __name__ == "__main__":
