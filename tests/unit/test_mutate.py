@@ -55,7 +55,18 @@ def run(tmp_path):
         path.write_text(text)
 
     def run(*more):
-        options = ["--root", tmp_path, "--package", "toy", "--tests", "tests", "--preload", "json"]
+        options = [
+            "--root",
+            tmp_path,
+            "--package",
+            "toy",
+            "--tests",
+            "tests",
+            "--preload",
+            "json",
+            "--sample",
+            "0",
+        ]
         files = ["--outcomes", tmp_path / "outcomes.jsonl", "--equivalents", tmp_path / "equivalent.toml"]
         done = subprocess.run(
             [sys.executable, TOOL, *options, *files, "--to", tmp_path / "report.md", *more],
