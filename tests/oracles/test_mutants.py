@@ -11,6 +11,7 @@ from torch.nn import functional as F
 import rnnxai
 from rnnxai.explain import at_layers, check
 from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs, Term
+from rnnxai.explain.engine.samples import number, per_sample
 from rnnxai.explain.rules import AlphaBeta, Flat
 from rnnxai.explain.strategy import Strategy, make_strategy
 
@@ -44,6 +45,7 @@ def between(form, width=4, seed=0):
 # What a layer reads
 
 N, S, B = "non-negative", "signed", "bounded"
+SQUARE = torch.randn(4, 4, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
 ONES, MIXED = torch.ones(4).double(), torch.tensor([1.0, -1.0, 0.0, 2.0]).double()
 READS = {
     # name: what is between, what the last layer reads, whether that is the input
@@ -90,6 +92,12 @@ READS = {
     "hardtanh s from 0": (lambda e, s, x: F.hardtanh(s, 0.0, 2.0), N, False),
     "hardtanh s from 0.5": (lambda e, s, x: F.hardtanh(s, 0.5, 2.0), N, False),
     "hardtanh e": (lambda e, s, x: F.hardtanh(e), N, False),
+    "s clamped": (lambda e, s, x: s.clamp(min=0), N, False),
+    "s clamped at 1": (lambda e, s, x: s.clamp(1.0, 2.0), N, False),
+    "s clamped at -1": (lambda e, s, x: s.clamp(min=-1.0), S, False),
+    "s clamped above": (lambda e, s, x: s.clamp(max=1.0), S, False),
+    "e clamped above": (lambda e, s, x: e.clamp(max=1.0), N, False),
+    "e clamped below 0": (lambda e, s, x: e.clamp(max=-1.0), S, False),
     "tanh e": (lambda e, s, x: torch.tanh(e), N, False),
     "tanh s": (lambda e, s, x: torch.tanh(s), S, False),
     "tanh x": (lambda e, s, x: torch.tanh(x), S, False),
@@ -346,6 +354,16 @@ FORMS = {
     "a constant activated": lambda e, s, x: e * torch.relu(MIXED) + torch.tanh(MIXED),
     "a tensor of one number": lambda e, s, x: e * torch.tensor(-3.0).double() + torch.tensor(2.0).double(),
     "divided by a tensor": lambda e, s, x: e / (MIXED - 5),
+    "addmm": lambda e, s, x: torch.addmm(MIXED, e, SQUARE),
+    "addmm, a bias of one": lambda e, s, x: torch.addmm(ONES[:1], e, SQUARE),
+    "matmul": lambda e, s, x: e @ SQUARE,
+    "constants in addmm": lambda e, s, x: e + torch.addmm(MIXED, SQUARE, SQUARE)[0],
+    "constants in matmul": lambda e, s, x: e + (SQUARE @ SQUARE)[1],
+    "clamped below": lambda e, s, x: s.clamp(min=0),
+    "clamped below and above": lambda e, s, x: s.clamp(0.0, 100.0),
+    "pooled to one": lambda e, s, x: torch.cat([F.avg_pool1d(s, 4), e[:, 1:]], 1),
+    "pooled to one, by axes": lambda e, s, x: torch.cat([F.avg_pool1d(s, 4, 1), e[:, 1:]], 1),
+    "pooled beyond the edge": lambda e, s, x: F.avg_pool1d(torch.cat([s, e[:, :1]], 1), 3, 1, 1)[:, :4],
     "a column beside a row": lambda e, s, x: e[:, :1] + s[:, 1:2] * MIXED,
 }
 
@@ -389,6 +407,157 @@ def test_gradients_of_gated_forms(name):
     assert gradient.any()
     found = rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1))
     torch.testing.assert_close(found, x * gradient, rtol=1e-9, atol=1e-10)
+
+
+TWO_GATES = {
+    "a product of gates": lambda e, s, x: torch.sigmoid(s) * torch.sigmoid(-s),
+    "in place of a state": lambda e, s, x: torch.sigmoid(s) * (1 - torch.sigmoid(s)) + e,
+}
+
+
+@pytest.mark.parametrize("name", TWO_GATES)
+def test_a_product_of_gates_needs_a_gate_rule(name):
+    net, x = between(TWO_GATES[name])
+    with torch.no_grad():
+        net.out.weight[1, 0] = 0  # so nothing arrives at one of the products
+    options = {"bounds": (0, 1), "return_ledger": True}
+    with pytest.raises(rnnxai.Error, match="multiplies two gates"):
+        rnnxai.explain(net, x, 1, "lrp-0", **options)
+    for gates in ("half", "prop", "abs"):
+        _, ledger = rnnxai.explain(net, x, 1, "lrp-0", gates=gates, **options)
+        assert_closed(ledger)
+    with torch.no_grad():
+        net.out.weight[1] = 0
+    relevance, ledger = rnnxai.explain(net, x, 1, "lrp-0", **options)
+    assert not relevance.any()
+
+
+def assert_closed(ledger):
+    """Every row of the books closes, and they do as a whole."""
+    table = ledger.table()
+    kept = table[["outgoing", "bias", "stabiliser", "dropped", "initial_state"]].sum(axis=1)
+    scale = max(table.incoming.abs().max(), abs(ledger.start).max())
+    assert (table.incoming - kept).abs().max() < 1e-10 * scale
+    assert (table.step >= 0).all()
+    assert abs(ledger.residual).max() < 1e-10 * scale
+
+
+@pytest.mark.parametrize("gates", ["all", "half", "abs"])
+@pytest.mark.parametrize("method", ["lrp-eps", "lrp-w2"])
+@pytest.mark.parametrize("name", [name for name in GATED if name not in ("no gate at all",)])
+def test_books_of_gated_forms_close(name, method, gates):
+    net, x = between(GATED[name])
+    try:
+        _, ledger = rnnxai.explain(net, x, 1, method, bounds=(0, 1), gates=gates, return_ledger=True)
+    except rnnxai.Error as error:
+        assert "two gates" in str(error)
+        assert (name, gates) == ("a gate of a gate", "all")
+    else:
+        assert_closed(ledger)
+
+
+@pytest.mark.parametrize("gates", ["all", "half", "abs"])
+def test_a_constant_takes_nothing_from_its_gate(gates):
+    """What a gate of a constant holds passes through its sigmoid into the layer that computed it."""
+    net, x = between(lambda e, s, x: torch.sigmoid(s) * MIXED)
+    found = at_layers(net, x, 1, "lrp-0", layers=["a"], bounds=(0, 1), gates=gates)["a"]
+    gate = torch.sigmoid(net.a(x)).detach()
+    torch.testing.assert_close(found, gate * MIXED * net.out.weight[1].detach())  # LRP-0: x w z / z
+
+
+def test_what_stands_on_padding_is_dropped():
+    net, x = between(lambda e, s, x: F.pad(s[:, 1:], (1, 0)))
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+    squares = net.out.weight[1].detach() ** 2
+    for sample, start in enumerate(ledger.start):
+        row = ledger.table(sample).set_index("layer").loc["pad"]
+        assert row.dropped == pytest.approx(start * (squares[0] / squares.sum()).item())
+        assert (row.incoming, row.step, row.outgoing) == (row.dropped, 0, 0)
+    assert_closed(ledger)
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1), return_ledger=True)
+    assert "pad" not in set(ledger.table().layer)  # nothing is there, so it has no row
+
+
+JOINED = {
+    # where the books show it: a constant that is cut off again is read by the layer itself
+    "cat": ("out", lambda e, s: torch.cat([ONES[:1].expand(len(e), 1), s[:, 1:]], 1)),
+    "stack": ("stack", lambda e, s: torch.stack([ONES[0].expand(len(e)), s[:, 1], s[:, 2], s[:, 3]], 1)),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_what_a_constant_takes_beside_a_signal(name):
+    layer, form = JOINED[name]
+    net, x = between(lambda e, s, x: form(e, s))
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+    squares = net.out.weight[1].detach() ** 2
+    for sample, start in enumerate(ledger.start):
+        row = ledger.table(sample).set_index("layer").loc[layer]
+        assert row.initial_state == pytest.approx(start * (squares[0] / squares.sum()).item())
+        assert row.incoming == pytest.approx(start if layer == "out" else row.initial_state)
+        assert row.step == 0
+    assert_closed(ledger)
+
+
+def test_guided_backprop_stops_at_relus_alone():
+    net, x = between(lambda e, s, x: torch.tanh(s))
+    gradient = rnnxai.explain(net, x, 1, "sa", bounds=(0, 1))
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "gb", bounds=(0, 1)), gradient)
+    net, x = between(lambda e, s, x: e)
+    cotangent = net.out.weight[1].detach().clamp(min=0) * (net.a(x) > 0)
+    right = (cotangent @ net.a.weight.detach()).square()
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "gb", bounds=(0, 1)), right)
+
+
+@pytest.mark.parametrize("bounds", [(0.5, 3.0), (-2.0, 3.0), (-3.0, -0.5)])
+@pytest.mark.parametrize("pool", [nn.AvgPool1d(3, 1, 1), nn.AvgPool1d(4)], ids=str)
+def test_the_range_of_pooled_pixels(pool, bounds):
+    """Where padding is averaged in, a window's values lie nearer to 0."""
+    low, high = bounds
+    net = nn.Sequential(pool, nn.Flatten(), nn.LazyLinear(2)).double()
+    rng = torch.Generator().manual_seed(0)
+    x = low + (high - low) * torch.rand(3, 1, 4, generator=rng, dtype=torch.float64)
+    net(x)
+    with torch.no_grad():
+        net[2].weight.copy_(torch.randn(net[2].weight.shape, generator=rng, dtype=torch.float64))
+    least, most = (2 / 3, 1.0) if pool.padding[0] else (1.0, 1.0)
+    w, p = net[2].weight[0].detach(), pool(x)[:, 0]
+    z = (
+        p * w
+        - min(low * least, low * most) * w.clamp(min=0)
+        - max(high * least, high * most) * w.clamp(max=0)
+    )
+    score = net(x)[:, :1].detach()
+    right = z / z.sum(1, keepdim=True) * score
+    found = at_layers(net, x, 0, "lrp-zplus", layers=["0"], bounds=bounds)["0"]
+    torch.testing.assert_close(found[:, 0], right)
+
+
+def test_a_batch_norm_along_another_axis_than_the_units():
+    """Behind a dense layer with outputs (N, L, C) it scales along L, so it stays a layer of its own."""
+    net = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(15, 3)).double().eval()
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 4, generator=rng, dtype=torch.float64)
+    with torch.no_grad():
+        for values in [*net.parameters(), net[1].running_mean, net[1].running_var]:
+            values.copy_(torch.rand(values.shape, generator=rng, dtype=torch.float64) + 0.1)
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 0].sum(), leaf)
+    torch.testing.assert_close(rnnxai.explain(net, x, 0, "lrp-0"), x * gradient)
+    kinds = check(net, x, "lrp-0")
+    assert kinds.kind.tolist() == ["dense", "scaling", "dense"]
+
+
+def test_sums_of_samples_are_exact_to_double_precision():
+    values = torch.tensor([[1e8, 1.0, -1e8], [2.0, 3.0, 4.0]])
+    numbers = number(values)
+    assert numbers.dtype == torch.float64
+    assert numbers.tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert per_sample(values, numbers, 2).tolist() == [1, 9]
+    assert per_sample(values.T, numbers.T, 2).tolist() == [1, 9]
+    assert per_sample(values[:, :1], numbers, 3).tolist() == [1e8, 2, 0]
+    mixed = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]).double()
+    assert per_sample(values, mixed, 2).tolist() == [4, 6]
 
 
 def test_a_tensor_of_one_number_is_a_number():
