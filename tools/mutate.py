@@ -21,6 +21,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -219,6 +220,21 @@ def try_in(
                     say(f"... {number}")
                 yield mutant, outcome
 
+    def in_two_rounds(
+        these: Iterable[Mutant],
+        selection: Selection,
+        start: Callable[[Mutant, Sequence[str], float, int], None],
+    ) -> None:
+        """Try all quickly, and what survives for longer."""
+        for budget in (options.quick, options.budget):
+
+            def fork(mutant: Mutant, chosen: Sequence[str], pipe: int, budget: float = budget) -> None:
+                start(mutant, chosen, budget, pipe)
+
+            done = trial.try_all(these, selection, fork, workers=options.workers, budget=budget)
+            these = [mutant for mutant, outcome in write(done) if outcome.result == "survived"]
+            say(f"{len(these)} survived {budget:g} s")
+
     def hot(loop: Loop) -> None:
         """Measure the tests, try what can be exchanged, and leave the rest to the outer process."""
         selection = measured(loop)
@@ -230,19 +246,10 @@ def try_in(
         seconds = sum(selection.seconds.values())
         say(f"{len(selection.seconds)} tests, {seconds:.0f} s; {len(hard)} mutants need imports of their own")
 
-        def tried(these: Iterable[Mutant], budget: float) -> Iterator[tuple[Mutant, Outcome]]:
-            def start(mutant: Mutant, chosen: Sequence[str], pipe: int) -> None:
-                trial.start_hot(loop, mutant, paths[mutant.module], chosen, budget, pipe)
+        def start(mutant: Mutant, chosen: Sequence[str], budget: float, pipe: int) -> None:
+            trial.start_hot(loop, mutant, paths[mutant.module], chosen, budget, pipe)
 
-            return trial.try_all(these, selection, start, workers=options.workers, budget=budget)
-
-        lasting = []
-        for mutant, outcome in write(tried(easy, options.quick)):
-            if outcome.result == "survived":
-                lasting.append(mutant)
-        say(f"{len(lasting)} have to be tried for longer")
-        for _ in write(tried(lasting, options.budget)):
-            pass
+        in_two_rounds(easy, selection, start)
         cold_file.write_bytes(pickle.dumps((selection, hard)))
 
     def measured(loop: Loop) -> Selection:
@@ -271,11 +278,12 @@ def try_in(
         raise SystemExit("the tests cannot be collected, or fail without any mutation")
     selection, hard = pickle.loads(cold_file.read_bytes())  # noqa: S301
 
-    def start(mutant: Mutant, chosen: Sequence[str], pipe: int) -> None:
-        trial.start_cold(mutant, paths[mutant.module], chosen, options.budget, pipe, tree, options.cases)
+    def start(mutant: Mutant, chosen: Sequence[str], budget: float, pipe: int) -> None:
+        some = chosen if budget > options.quick else chosen[:40]  # for fewer files to collect
+        loop = partial(Loop, tree / "src", options.cases)
+        trial.start_cold(mutant, paths[mutant.module], some, budget, pipe, tree, loop)
 
-    for _ in write(trial.try_all(hard, selection, start, workers=options.workers, budget=options.budget)):
-        pass
+    in_two_rounds(hard, selection, start)
 
 
 if __name__ == "__main__":

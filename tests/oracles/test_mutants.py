@@ -830,6 +830,8 @@ def test_what_is_no_method():
         make_strategy("builtins:dict")
     with pytest.raises(rnnxai.Error, match="does not take the options"):
         make_strategy("sa", {"epsilon": 1})
+    with pytest.raises(rnnxai.Error, match="does not take the options {}"):
+        make_strategy("lrp")  # without rules
 
 
 def test_what_a_strategy_is_unless_told():

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
@@ -72,7 +73,10 @@ class Selection:
             rank[test] = seen[function] // 4, place
             seen[function] += 1
         here, near = self.kills.get(mutant.where, {}), self.kills.get(mutant.module, {})
-        return sorted(reach, key=lambda test: (-here.get(test, 0), -near.get(test, 0), rank[test]))
+        special = sorted(reach, key=lambda test: (-here.get(test, 0), rank[test]))
+        sharp = sorted(reach, key=lambda test: (-here.get(test, 0), -near.get(test, 0), rank[test]))
+        turns = chain.from_iterable(zip(sharp, special, strict=True))
+        return list(dict.fromkeys(turns))
 
     def note_kill(self, mutant: Mutant, test: str) -> None:
         """Remember which test was sharp, and where."""
@@ -172,11 +176,11 @@ class Loop:
         return ".".join(path.parts)
 
 
-def collect(tests: Sequence[str], tree: Path, loop: Loop) -> int:
+def collect(tests: Sequence[str], tree: Path, loop: Loop) -> None:
     """Collect the tests of a copy of the repository and hand them to a loop."""
     os.chdir(tree)
     options = ["-q", "-s", "-p", "no:cacheprovider", "-o", f"timeout={HANGS}", "-o", "addopts="]
-    return int(pytest.main([*options, f"--rootdir={tree}", *tests], plugins=[loop]))
+    pytest.main([*options, f"--rootdir={tree}", *tests], plugins=[loop])
 
 
 def measure(loop: Loop, slowest: float) -> Selection:
@@ -293,16 +297,25 @@ def start_hot(loop: Loop, mutant: Mutant, path: Path, tests: Sequence[str], budg
 
 
 def start_cold(
-    mutant: Mutant, path: Path, tests: Sequence[str], budget: float, pipe: int, tree: Path, most: int
+    mutant: Mutant,
+    path: Path,
+    tests: Sequence[str],
+    budget: float,
+    pipe: int,
+    tree: Path,
+    make: Callable[[Callable[[Loop], None]], Loop],
 ) -> None:
-    """Collect the tests with the changed module and hunt."""
+    """Collect the tests with the changed module and hunt; a collection that fails is a failure too."""
     sys.meta_path.insert(0, Changed(mutant, path))
+    collected = False
 
     def within(loop: Loop) -> None:
+        nonlocal collected
+        collected = True
         hunt(loop, [test for test in tests if test in loop.items], budget, pipe)
 
-    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-    if collect(files, tree, Loop(tree / "src", most, within)):
+    collect(list(dict.fromkeys(test.partition("::")[0] for test in tests)), tree, make(within))
+    if not collected:
         _tell(pipe, Outcome("killed", "the collection of the tests"))
 
 
