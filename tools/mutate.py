@@ -41,18 +41,9 @@ COMPLETE = [
     "rules", "gates", "gradients", "relevance", "composite", "channels", "strategy", "divide", "parts",
     "layer", "operations", "recurrent", "walk", "samples",
 ]  # fmt: skip
-TESTS = [
-    "tests/oracles/test_worked_examples.py",
-    "tests/oracles/test_recurrent_modules.py",
-    "tests/oracles/test_plain_modules.py",
-    "tests/oracles/test_functional_forms.py",
-    "tests/oracles/test_reference.py",
-    "tests/oracles/test_identity.py",
-    "tests/oracles/test_foreign_limits.py",
-    "tests/oracles/test_mutants.py",
-    "tests/unit/explain",
-    "tests/properties/test_relevance.py",
-]
+TESTS = ["tests/oracles", "tests/unit/explain", "tests/properties/test_relevance.py"]
+# What these see the others see too, and sooner.
+SLOW = ["test_captum.py", "test_cuda.py", "test_foreign_bugs.py", "test_reference_error.py", "test_zennit.py"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -203,7 +194,7 @@ def try_in(
     for name in options.preload:
         importlib.import_module(name)
     options.outcomes.parent.mkdir(parents=True, exist_ok=True)
-    tests = [test for test in options.tests if (tree / test).exists()]
+    tests = [*options.tests, *(f"--ignore-glob=*/{name}" for name in SLOW)]
     cold_file = tree / "cold"
 
     def write(done: Iterable[tuple[Mutant, Outcome]]) -> Iterator[tuple[Mutant, Outcome]]:
