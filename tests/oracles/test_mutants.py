@@ -14,8 +14,10 @@ from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs,
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.engine.samples import number, per_sample
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.rules import AlphaBeta, Flat
+from rnnxai.explain.rules import AlphaBeta, Flat, WSquare
 from rnnxai.explain.strategy import Strategy, make_strategy
+from rnnxai.models.cells.shallow import Shallow
+from rnnxai.models.classifier import Classifier
 
 INF, NAN = float("inf"), float("nan")
 PLAIN = (Term(Input.VALUE, AS_IS),)
@@ -326,6 +328,47 @@ def test_steps_after_the_last_that_is_read_get_nothing(kind, method):
     found = rnnxai.explain(net, x, 0, method)
     assert not found[:, 2:].any()
     torch.testing.assert_close(found[:, :2], rnnxai.explain(net, x[:, :2], 0, method))
+
+
+class FirstStep(Shallow):
+    """Shallow, but only the first of the projected steps is read."""
+
+    def step(self, prepared, state):
+        return torch.relu(self.hidden.complete(prepared)) if state is None else state
+
+
+@pytest.mark.parametrize("method", ["dtd", "lrp-eps", "lrp-w2", "taylor"])
+def test_projected_steps_that_nothing_reads_get_nothing(method):
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain", "hidden": 5, "recurrent": 4}
+    cell = FirstStep(folds=1, **options)
+    long, short = (Classifier(cell, (3, 2 * steps), steps).double().eval() for steps in (4, 1))
+    rng = torch.Generator().manual_seed(2)
+    for layer in long.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    for targets in range(3):
+        found = rnnxai.explain(long, images, targets, method)
+        assert not found[..., 2:].any()
+        torch.testing.assert_close(found[..., :2], rnnxai.explain(short, images[..., :2], targets, method))
+
+
+class ByReading:
+    """Different rules for the same layer, as it reads: the first state, of zeros, has no sign."""
+
+    def channels(self, domains, reader):
+        return (WSquare() if Domain.SIGNED in domains else Flat()).channels(domains, reader)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_steps_of_a_projection_may_have_rules_of_their_own(kind):
+    x = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    strategy = Strategy(rule=ByReading(), gates="half")
+    maps = []
+    for by_cell in (False, True):
+        net = Unrolled(kind, by_cell=by_cell).double().eval()
+        _, found = explain_batch(Plan(net, (0, INF)), x, torch.zeros(3, dtype=torch.long), {"": strategy})
+        maps.append(found[""].relevance)
+    torch.testing.assert_close(*maps)
 
 
 # The gradient of every activation
