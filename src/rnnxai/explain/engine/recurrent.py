@@ -273,6 +273,4 @@ def _under(recorder: Recorder, states: Sequence[State]) -> State:
 
 
 def _stacked(recorder: Recorder, tensors: Sequence[Tensor]) -> Tensor:
-    if not recorder.signals.among(tensors):
-        return torch.cat(list(tensors))
     return recorder.join(torch.cat, list(tensors), dim=0) if len(tensors) > 1 else tensors[0]
