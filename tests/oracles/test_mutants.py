@@ -185,6 +185,25 @@ def test_domains(name):
     assert (last.reads, last.rule) == (reads, "flat" if is_input else "w^2")
 
 
+PADDED = {
+    (0.0, 1.0): B,
+    (-1.0, 1.0): B,
+    (-2.0, 1.0): B,
+    (0.0, 1.5): B,
+    (-1.0, 0.0): B,
+    (0.5, 3.0): S,
+    (-2.0, -0.5): S,
+}
+
+
+@pytest.mark.parametrize("bounds", PADDED)
+def test_zeros_beside_pixels_may_be_beyond_their_range(bounds):
+    net, x = between(lambda e, s, x: F.pad(x[:, 1:], (1, 0)))
+    x = bounds[0] + (bounds[1] - bounds[0]) * x
+    table = check(net, x, "lrp-eps", bounds=bounds)
+    assert table[table.layer == "out"].iloc[0].reads == PADDED[bounds]
+
+
 # Kinds of layers
 
 
@@ -352,6 +371,20 @@ def test_projected_steps_that_nothing_reads_get_nothing(method):
         torch.testing.assert_close(found[..., :2], rnnxai.explain(short, images[..., :2], targets, method))
 
 
+class Constant(Shallow):
+    """Shallow, but what it projects is a constant."""
+
+    def prepare(self, patches):
+        return self.hidden.project(torch.ones_like(patches))
+
+
+def test_a_projected_constant_is_named():
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain"}
+    net = Classifier(Constant(folds=1, **options), (3, 8), 4)
+    with pytest.raises(rnnxai.Error, match="'hidden' projects a constant"):
+        rnnxai.explain(net, torch.zeros(2, 1, 3, 8), 0, "lrp-eps")
+
+
 class ByReading:
     """Different rules for the same layer, as it reads: the first state, of zeros, has no sign."""
 
@@ -464,6 +497,11 @@ FORMS = {
     "a copy": lambda e, s, x: torch.zeros_like(s).copy_(s),
     "a buffer filled with signals": lambda e, s, x: filled(torch.zeros_like(s), s, e),
     "a buffer of constants": lambda e, s, x: filled(MIXED.expand(len(s), 4).clone(), s, e[:, :0]),
+    "the largest of constants": lambda e, s, x: s + SQUARE.max(1).values + MIXED.max() + SQUARE.min(0)[0],
+    "padded samples": lambda e, s, x: F.pad(s, (0, 0, 1, 2))[1:-2],
+    "padded and cut": lambda e, s, x: F.pad(s, (2, 1))[:, 2:-1],
+    "padded on two axes": lambda e, s, x: F.pad(s.view(-1, 2, 2), (1, 0, 0, 2))[:, :2, 1:].flatten(1),
+    "repeated samples": lambda e, s, x: F.pad(s[:, None], (1, 1), mode="replicate")[:, 0, 1:-1],
     "a column beside a row": lambda e, s, x: e[:, :1] + s[:, 1:2] * MIXED,
 }
 
@@ -563,6 +601,41 @@ def test_a_constant_takes_nothing_from_its_gate(gates):
     found = at_layers(net, x, 1, "lrp-0", layers=["a"], bounds=(0, 1), gates=gates)["a"]
     gate = torch.sigmoid(net.a(x)).detach()
     torch.testing.assert_close(found, gate * MIXED * net.out.weight[1].detach())  # LRP-0: x w z / z
+
+
+@pytest.mark.parametrize("gates, share", [("all", 1.0), ("half", 0.5), ("abs", None)])
+def test_what_a_learned_state_takes_beside_its_gate(gates, share):
+    net, x = between(lambda e, s, x: torch.sigmoid(s) * net.state)
+    net.state = nn.Parameter(MIXED.clone())
+    options = {"bounds": (0, 1), "gates": gates, "return_ledger": True}
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-0", **options)
+    gate = torch.sigmoid(net.a(x)).detach()
+    arrived = gate * MIXED * net.out.weight[1].detach()  # LRP-0: x w z / z
+    right = arrived * (MIXED.abs() / (MIXED.abs() + gate) if share is None else share)
+    for sample in range(len(x)):
+        rows = ledger.table(sample).set_index("layer")
+        assert rows.loc["mul"].initial_state == pytest.approx(right[sample].sum().item())
+        assert rows.loc["mul"].incoming == rows.loc["mul"].initial_state
+        assert rows.loc["mul"].step == 0
+    assert_closed(ledger)
+
+
+def test_sums_that_lose_nothing_have_no_rows():
+    net, x = between(lambda e, s, x: s + e.flip(1))
+    for method, lost in (("lrp-0", False), ("lrp-eps", True)):
+        _, ledger = rnnxai.explain(net, x, 1, method, bounds=(0, 1), return_ledger=True)
+        assert ("add" in set(ledger.table().layer)) == lost
+        assert_closed(ledger)
+
+
+def test_a_batch_norm_without_statistics_has_a_gradient_alone():
+    net, x = between(lambda e, s, x: net.norm(s))
+    net.norm = nn.BatchNorm1d(4, track_running_stats=False).double().eval()
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1)), x * gradient)
+    with pytest.raises(rnnxai.Error, match="mixes the samples"):
+        rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1))
 
 
 def test_what_stands_on_padding_is_dropped():

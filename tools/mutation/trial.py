@@ -64,19 +64,18 @@ class Selection:
         else:
             prefix = mutant.module + ":"
             reach = [test for test, lines in self.runs.items() if any(x.startswith(prefix) for x in lines)]
-        # A test that runs little says much about it. Of each test some cases go before more of any.
+        # In turn: those that were sharp nearby, some cases of each before more of any; and those that run
+        # little else, which say most about it.
         reach.sort(key=lambda test: (len(self.runs[test]), self.seconds[test]))
         seen: dict[str, int] = defaultdict(int)
         rank = {}
-        for place, test in enumerate(reach):
+        for test in reach:
             function = test.partition("[")[0]
-            rank[test] = seen[function] // 4, place
+            rank[test] = seen[function] // 4
             seen[function] += 1
         here, near = self.kills.get(mutant.where, {}), self.kills.get(mutant.module, {})
-        special = sorted(reach, key=lambda test: (-here.get(test, 0), rank[test]))
         sharp = sorted(reach, key=lambda test: (-here.get(test, 0), -near.get(test, 0), rank[test]))
-        turns = chain.from_iterable(zip(sharp, special, strict=True))
-        return list(dict.fromkeys(turns))
+        return list(dict.fromkeys(chain.from_iterable(zip(sharp, reach, strict=True))))
 
     def note_kill(self, mutant: Mutant, test: str) -> None:
         """Remember which test was sharp, and where."""
