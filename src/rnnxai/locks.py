@@ -141,7 +141,7 @@ def end_orphans(folder: str | Path, grace: float = 30.0) -> list[Holder]:
             process.kill()
     immortal = _alive_after(grace, processes)
     for path, holder, _ in orphans:
-        if immortal or not _remove_if_free(path):
+        if immortal or not _freed_within(grace, path):
             raise Error(f"{path}: {holder} does not end, not even by SIGKILL. Its disk may be hanging.")
     return [holder for _, holder, _ in orphans]
 
@@ -191,6 +191,15 @@ def _remove_if_free(path: Path) -> bool:
     return True
 
 
+def _freed_within(seconds: float, path: Path) -> bool:
+    """Wait for a lock to be free, at most for some seconds; remove its file, or return False."""
+    # A process counts as ended before the last of its threads has closed its files and so freed its locks.
+    end = time.monotonic() + seconds
+    while not (freed := _remove_if_free(path)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return freed
+
+
 def _lock(path: Path, flags: int = 0) -> int | None:
     """Open and lock a file; return its descriptor, or None if another holds the lock."""
     while True:
@@ -225,7 +234,7 @@ os.register_at_fork(after_in_child=_forget_locks_after_fork)
 
 def _orphan(path: Path) -> tuple[Path, Holder, psutil.Process] | None:
     """Return who holds a job lock, or None after removing a lock file that nobody holds."""
-    for _ in range(5):
+    for _ in range(25):  # five seconds, should it be ending just now
         if _remove_if_free(path):
             return None
         holder = holder_of(path)

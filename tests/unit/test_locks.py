@@ -171,6 +171,14 @@ def test_an_orphan_that_ignores_the_request_is_killed(tmp_path, start):
     assert job.wait(timeout=1) == -signal.SIGKILL
 
 
+def test_a_job_that_has_ended_may_free_its_lock_a_moment_later(tmp_path, start, monkeypatch):
+    """A process of many threads is a zombie before the last of them has closed its files."""
+    job = start(prepare="signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), sys.exit(3)))")
+    monkeypatch.setattr("rnnxai.locks._is_alive", lambda process: False)
+    assert len(end_orphans(tmp_path)) == 1
+    assert job.wait(timeout=5) == 3
+
+
 @pytest.mark.parametrize("leads_group", [False, True])
 def test_what_an_orphan_started_ends_too(tmp_path, start, leads_group):
     job = start(within="child = subprocess.Popen(['sleep', '60'])", start_new_session=leads_group)

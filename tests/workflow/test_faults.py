@@ -86,7 +86,8 @@ def test_an_orphan_is_ended_before_its_work_is_done_again(project: Project) -> N
     assert orphan.is_running()
     second = project.start("--cores", "1")
     try:
-        wait_until(lambda: set(jobs(project)) - {orphan}, "no successor")
+        wait_until(lambda: set(jobs(project)) - {orphan} or second.poll(), "no successor")
+        assert second.poll() is None, project.said.read_text()
         assert orphan not in jobs(project), "two writers"
         assert "whose Snakemake is gone" in project.said.read_text()
     finally:
