@@ -42,6 +42,7 @@ COMPLETE = [
     "layer", "operations", "recurrent", "walk", "samples",
 ]  # fmt: skip
 TESTS = ["tests/oracles", "tests/unit/explain", "tests/properties/test_relevance.py"]
+FIRST = "tests/oracles/test_mutants.py"
 # What these see the others see too, and sooner.
 SLOW = ["test_captum.py", "test_cuda.py", "test_foreign_bugs.py", "test_reference_error.py", "test_zennit.py"]
 
@@ -254,6 +255,7 @@ def try_in(
                 trial.in_fork(lambda: file.write_bytes(pickle.dumps(trial.measure(loop, slowest=4))))
             os.waitpid(pid, 0)
         selection: Selection = pickle.loads(file.read_bytes())  # noqa: S301
+        selection.first = FIRST
         for mutant, test in kills:
             selection.note_kill(mutant, test)
         for test in selection.broken:

@@ -11,13 +11,17 @@ from torch.nn import functional as F
 import rnnxai
 from rnnxai.explain import at_layers, check
 from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs, Term
-from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.plan import Plan, Target
 from rnnxai.explain.engine.samples import number, per_sample
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.rules import AlphaBeta, Flat, WSquare
 from rnnxai.explain.strategy import Strategy, make_strategy
+from rnnxai.models.cells.cell import Cell
 from rnnxai.models.cells.shallow import Shallow
 from rnnxai.models.classifier import Classifier
+from rnnxai.models.convolution import Convolution
+from rnnxai.models.layers import Affine
 
 INF, NAN = float("inf"), float("nan")
 PLAIN = (Term(Input.VALUE, AS_IS),)
@@ -59,6 +63,16 @@ def filled(buffer, *signals):
         if signal.shape[1]:
             buffer[:, column] = signal[:, 2]
     return buffer
+
+
+def activated_in_place(x):
+    F.leaky_relu(x, 0.3, inplace=True)
+    return x
+
+
+def by_keyword(x, other):
+    x.relu_()
+    return torch.add(input=x, other=other) + torch.cat(tensors=[x[:, :2], other[:, :2]], dim=1)
 
 
 def with_constant(x, value):
@@ -141,6 +155,15 @@ READS = {
     "e beside a constant": (lambda e, s, x: with_constant(e, 0.5), N, False),
     "e beside a constant below 0": (lambda e, s, x: with_constant(e, -0.5), S, False),
     "s beside a constant": (lambda e, s, x: with_constant(s, 0.5), S, False),
+    "x times a tensor of one number": (lambda e, s, x: x * torch.tensor(2.0).double(), B, True),
+    "e times a tensor of minus one": (lambda e, s, x: e * torch.tensor(-1.0).double(), S, False),
+    "s and e in a buffer": (lambda e, s, x: filled(torch.zeros(5, 4).double(), s, e), S, False),
+    "e and x in a buffer": (lambda e, s, x: filled(torch.zeros(5, 4).double(), e, x), S, True),
+    "e beside a negative constant": (
+        lambda e, s, x: torch.cat([e[:, :2], -ONES[:2].repeat(5, 1)], 1),
+        f"{N} and {S}",
+        False,
+    ),
     "tanh e": (lambda e, s, x: torch.tanh(e), N, False),
     "tanh s": (lambda e, s, x: torch.tanh(s), S, False),
     "tanh x": (lambda e, s, x: torch.tanh(x), S, False),
@@ -194,6 +217,12 @@ PADDED = {
     (0.5, 3.0): S,
     (-2.0, -0.5): S,
 }
+
+
+def test_pixels_that_are_never_negative_stay_so_when_pooled():
+    net, x = between(lambda e, s, x: F.avg_pool1d(x, 1))
+    table = check(net, x, "lrp-eps", bounds=(0, INF))
+    assert table[table.layer == "out"].iloc[0].reads == N
 
 
 @pytest.mark.parametrize("bounds", PADDED)
@@ -498,6 +527,13 @@ FORMS = {
     "a buffer filled with signals": lambda e, s, x: filled(torch.zeros_like(s), s, e),
     "a buffer of constants": lambda e, s, x: filled(MIXED.expand(len(s), 4).clone(), s, e[:, :0]),
     "the largest of constants": lambda e, s, x: s + SQUARE.max(1).values + MIXED.max() + SQUARE.min(0)[0],
+    "the larger of a signal of zeros": lambda e, s, x: torch.maximum(s, 0 * e),
+    "a mean by position, without its axis": lambda e, s, x: s + s.mean(1, False)[:, None],
+    "activated in place": lambda e, s, x: activated_in_place(1.0 * s),
+    "a keyword after a write in place": lambda e, s, x: by_keyword(1.0 * s, e),
+    "samples under each other": lambda e, s, x: (torch.cat([e, s]) @ SQUARE)[: len(e)] + s,
+    "samples under each other, by name": lambda e, s, x: (torch.cat([e, s], dim=0) @ SQUARE)[len(e) :],
+    "beside each other, from the end": lambda e, s, x: torch.cat([e, s], dim=-1) @ torch.cat([SQUARE] * 2),
     "padded samples": lambda e, s, x: F.pad(s, (0, 0, 1, 2))[1:-2],
     "padded and cut": lambda e, s, x: F.pad(s, (2, 1))[:, 2:-1],
     "padded on two axes": lambda e, s, x: F.pad(s.view(-1, 2, 2), (1, 0, 0, 2))[:, :2, 1:].flatten(1),
@@ -533,6 +569,7 @@ GATED = {
     "one minus a gate": lambda e, s, x: (1 - torch.sigmoid(s)) * e,
     "a gate that is constant": lambda e, s, x: CONSTANT_GATE * e,
     "a gate for all units": lambda e, s, x: torch.sigmoid(s[:, :1]) * e,
+    "an outer product": lambda e, s, x: (torch.sigmoid(s)[:, :, None] * e[:, None]).sum(1),
     "no gate at all": lambda e, s, x: s * e,
 }
 
@@ -673,9 +710,15 @@ def test_what_a_constant_takes_beside_a_signal(name):
 
 
 def test_guided_backprop_stops_at_relus_alone():
-    net, x = between(lambda e, s, x: torch.tanh(s))
-    gradient = rnnxai.explain(net, x, 1, "sa", bounds=(0, 1))
-    torch.testing.assert_close(rnnxai.explain(net, x, 1, "gb", bounds=(0, 1)), gradient)
+    for form in (
+        lambda e, s, x: torch.tanh(s),
+        lambda e, s, x: 0.5 * s + 1,
+        lambda e, s, x: -s / 3,
+        lambda e, s, x: F.softplus(s),
+    ):
+        net, x = between(form)
+        gradient = rnnxai.explain(net, x, 1, "sa", bounds=(0, 1))
+        torch.testing.assert_close(rnnxai.explain(net, x, 1, "gb", bounds=(0, 1)), gradient)
     for relu in (
         lambda e, s, x: s.clamp(min=0),
         lambda e, s, x: torch.maximum(s, 0 * ONES),
@@ -707,8 +750,11 @@ def test_the_range_of_pooled_pixels(pool, bounds):
     )
     score = net(x)[:, :1].detach()
     right = z / z.sum(1, keepdim=True) * score
-    found = at_layers(net, x, 0, "lrp-zplus", layers=["0"], bounds=bounds)["0"]
+    found = at_layers(net, x, 0, "lrp-zplus", layers="0", bounds=bounds)["0"]
     torch.testing.assert_close(found[:, 0], right)
+    _, ledger = rnnxai.explain(net, x, 0, "lrp-zplus", bounds=bounds, return_ledger=True)
+    assert_closed(ledger)
+    assert {"0", "2"} & set(ledger.table().layer) == {"2"}
 
 
 def test_a_batch_norm_along_another_axis_than_the_units():
@@ -883,6 +929,164 @@ def test_a_cell_that_reads_constants_is_constant(kind):
     torch.testing.assert_close(found, right)
 
 
+def test_several_methods_on_one_plan_are_each_as_alone():
+    net, x = between(lambda e, s, x: e + net.state * torch.sigmoid(s))
+    net.state = nn.Parameter(MIXED.clone())
+    methods = ["lrp-0", "lrp-w2", "lrp-gamma", "lrp-flat", "sa", "lrp-eps"]
+    strategies = {method: make_strategy(method) for method in methods}
+    targets = torch.zeros(5, dtype=torch.long)
+    _, found = explain_batch(Plan(net, (0.0, 1.0)), Inputs(x), Target(targets), strategies)
+    for method in methods:
+        alone = rnnxai.explain(net, x, 0, method, bounds=(0, 1))
+        torch.testing.assert_close(found[method].relevance, alone)
+
+
+def test_what_is_no_score_is_refused():
+    net, x = between(lambda e, s, x: e)
+    pair = Pair(net)
+    with pytest.raises(rnnxai.Error, match="the model returns tuple"):
+        explain_batch(Plan(pair, (0.0, 1.0)), x, torch.zeros(5, dtype=torch.long), {"": make_strategy("sa")})
+
+
+class Pair(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, *more):
+        scores = self.net(x)
+        return (scores, scores) if not more else scores + more[0]
+
+
+def test_further_arguments_may_be_a_list():
+    net, x = between(lambda e, s, x: e)
+    right = rnnxai.explain(net, x, 0, "lrp-eps", bounds=(0, 1))
+    for given in ([1.0], (1.0,)):
+        found, ledger = rnnxai.explain(
+            Pair(net), x, 0, "lrp-eps", bounds=(0, 1), forward_args=given, return_ledger=True
+        )
+        assert found.shape == right.shape
+        assert ledger.start[0] == pytest.approx(net(x)[0, 0].item() + 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_books_of_tokens(dtype):
+    """They are whole numbers of either size; each sample has books of its own."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 3)).double()
+    tokens = torch.tensor([[1, 2, 3], [3, 2, 2]], dtype=dtype)
+    found, ledger = rnnxai.explain(net, tokens, 0, "lrp-eps", return_ledger=True)
+    embedded = net[0](tokens).detach()
+    right = (embedded.flatten(1) * net[2].weight[0].detach()).view(2, 3, 4).sum(2)
+    torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(ledger.inputs), found.sum(1))
+    assert_closed(ledger)
+    with pytest.raises(rnnxai.Error, match=r"needs inputs between which .* torch.int"):
+        rnnxai.explain(net, tokens, 0, "smoothgrad")
+
+
+def test_a_packed_input_has_no_noisy_copies():
+    packed = nn.utils.rnn.pack_padded_sequence(torch.rand(2, 3, 4).double(), [3, 2], batch_first=True)
+    with pytest.raises(rnnxai.Error, match=r"torch\.float64, packed"):
+        rnnxai.explain(Packed().double(), packed, 0, "smoothgrad")
+    inputs = Inputs(packed)
+    assert inputs.numbers(packed.data).dtype == torch.float64
+
+
+def test_a_layer_that_is_used_twice_has_two_steps_in_the_books():
+    net, x = between(lambda e, s, x: net.again(torch.relu(net.again(e))))
+    net.again = nn.Linear(4, 4).double()
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-eps", bounds=(0, 1), return_ledger=True)
+    table = ledger.table()
+    assert sorted(table[table.layer == "again"].step) == [0, 1]
+    assert_closed(ledger)
+
+
+def test_the_steps_of_our_own_networks():
+    """The recurrent layer first acts at the second step."""
+    net = rnnxai.build_model("shallow", image_size=(3, 8), steps=4, classes=3, hidden=7, recurrent=5, seed=0)
+    images = torch.rand(2, 1, 3, 8, generator=torch.Generator().manual_seed(0))
+    _, ledger = rnnxai.explain(net, images, 0, "lrp-eps", return_ledger=True)
+    table = ledger.table()
+    steps = {layer: sorted(rows.step) for layer, rows in table.groupby("layer")}
+    assert steps["hidden"] == [0, 1, 2, 3]
+    assert steps["recurrent"] == [1, 2, 3]
+
+
+class Kernels(Cell):
+    """Convolutions whose kernels are of even and different sides."""
+
+    def __init__(self, padding):
+        super().__init__()
+        self.convolution = Convolution(1, (1,), 3, (2, 5), padding, "plain")
+        self.out = Affine(1, (3 * 24 if padding == "same" else 3 * 8,), 3, "plain")
+
+    def prepare(self, patches):
+        return patches.unbind(1)
+
+    def step(self, prepared, state):
+        return torch.relu(self.convolution(prepared.reshape(1, -1, 1, 3, 8)))
+
+    def readout(self, state):
+        return self.out(state.flatten(2))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_kernels_of_any_sides(padding):
+    net = Classifier(Kernels(padding), (3, 8), 1).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+        with torch.no_grad():
+            layer.bias.copy_(torch.randn(layer.bias.shape, generator=rng, dtype=torch.float64))
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    leaf = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    for method in ("taylor", "lrp-0"):
+        torch.testing.assert_close(rnnxai.explain(net, images, 1, method), images * gradient)
+    _, ledger = rnnxai.explain(net, images, 1, "lrp-0", return_ledger=True)
+    assert_closed(ledger)
+
+
+def test_layers_of_the_same_short_name_are_told_apart():
+    net, x = between(lambda e, s, x: net.cell.a(e))
+    net.cell = nn.Module()
+    net.cell.a, net.cell.only = nn.Linear(4, 4).double(), nn.Linear(4, 4).double()
+    assert check(net, x, "lrp-eps", bounds=(0, 1)).layer.tolist() == ["a", "cell.a", "out"]
+
+
+def test_weights_in_a_buffer_have_a_name():
+    net, x = between(lambda e, s, x: F.linear(e, net.fixed))
+    net.register_buffer("fixed", SQUARE)
+    assert check(net, x, "lrp-eps", bounds=(0, 1)).layer.tolist() == ["a", "fixed", "out"]
+
+
+def test_addmm_is_a_dense_layer():
+    net, x = between(lambda e, s, x: torch.addmm(MIXED, e, SQUARE))
+    assert check(net, x, "lrp-eps", bounds=(0, 1)).kind.tolist() == ["dense"] * 3
+
+
+@pytest.mark.parametrize("name", ["a buffer filled with signals", "a buffer of constants", "a turned buffer"])
+def test_books_of_buffers_are_kept_by_sample(name):
+    turned = lambda e, s, x: filled(MIXED[:, None].repeat(1, len(s)).T, s, e[:, :0]) + turn(s)  # noqa: E731
+    net, x = between(turned if name == "a turned buffer" else FORMS[name])
+    for count in (1, 2, 3):
+        _, ledger = rnnxai.explain(net, x[:count], 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+        assert_closed(ledger)
+        for sample in range(count):
+            alone = x[sample : sample + 1]
+            _, own = rnnxai.explain(net, alone, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+            assert ledger.lost[sample] == pytest.approx(own.lost[0])
+            assert ledger.inputs[sample] == pytest.approx(own.inputs[0])
+
+
+def turn(s):
+    """Write a signal into a buffer whose second axis is the batch, beside a constant."""
+    buffer = torch.ones(4, len(s), dtype=s.dtype)
+    buffer[1] = s[:, 1]
+    return buffer.T
+
+
 def test_targets_of_another_batch_are_refused():
     net, x = between(lambda e, s, x: e)
     strategies = {"lrp-0": make_strategy("lrp-0")}
@@ -914,6 +1118,9 @@ def test_sums_of_samples_are_exact_to_double_precision():
     assert per_sample(values, numbers, 2).tolist() == [1, 9]
     assert per_sample(values.T, numbers.T, 2).tolist() == [1, 9]
     assert per_sample(values[:, :1], numbers, 3).tolist() == [1e8, 2, 0]
+    whole = numbers.contiguous()
+    assert per_sample(values[:, :1], whole, 2).tolist() == [1e8, 2]
+    assert per_sample(values.T[:1], whole.T.contiguous(), 2).tolist() == [1e8, 2]
     mixed = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]).double()
     assert per_sample(values, mixed, 2).tolist() == [4, 6]
 
@@ -943,6 +1150,8 @@ REFUSED = {
     "addmm of a signal for a matrix": lambda e, s, x: torch.addmm(MIXED[:1], ONES.expand(5, 4)[:, :1], s[:1]),
     "addmm with factors": lambda e, s, x: torch.addmm(MIXED, s, SQUARE, alpha=2),
     "the largest of all": lambda e, s, x: e + e.max(),
+    "a signal for a bias": lambda e, s, x: F.linear(e, SQUARE, s[0]),
+    "a buffer filled with one": lambda e, s, x: torch.zeros_like(s).fill_(s[0, 0]),
     "a sum over all": lambda e, s, x: e + s.sum(),
 }
 
@@ -1190,7 +1399,7 @@ def test_what_a_method_is(method):
 
 def test_what_is_no_method():
     with pytest.raises(rnnxai.Error, match="Strategy would be right"):
-        make_strategy("builtins:dict")
+        make_strategy("os:getcwd")
     with pytest.raises(rnnxai.Error, match="does not take the options"):
         make_strategy("sa", {"epsilon": 1})
     with pytest.raises(rnnxai.Error, match="does not take the options"):

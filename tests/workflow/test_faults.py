@@ -1,7 +1,5 @@
 """Kill it anywhere, start it again: the same scores, and never two writers."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +44,7 @@ def jobs(project: Project) -> dict[psutil.Process, list[str]]:
 
 def kill(process: subprocess.Popen) -> None:
     """Kill Snakemake, and nothing that it has started."""
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait(timeout=60)
 
 

@@ -48,6 +48,8 @@ class Selection:
         How many mutants of a home, or of a module, each test has killed.
     broken : list
         The tests that fail without any mutant.
+    first : str
+        Where the tests are that were written against mutants.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Selection:
     imported: set[str] = field(default_factory=set)
     kills: dict[str, dict[str, int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    first: str = "-"
 
     def of(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach a mutant, those first that have proved the sharpest."""
@@ -64,8 +67,8 @@ class Selection:
         else:
             prefix = mutant.module + ":"
             reach = [test for test, lines in self.runs.items() if any(x.startswith(prefix) for x in lines)]
-        # In turn: those that were sharp nearby, some cases of each before more of any; and those that run
-        # little else, which say most about it.
+        # In turn: those that were sharp nearby, some cases of each before more of any; and those that were
+        # written against mutants, then those that run little else, which say most about it.
         reach.sort(key=lambda test: (len(self.runs[test]), self.seconds[test]))
         seen: dict[str, int] = defaultdict(int)
         rank = {}
@@ -75,7 +78,8 @@ class Selection:
             seen[function] += 1
         here, near = self.kills.get(mutant.where, {}), self.kills.get(mutant.module, {})
         sharp = sorted(reach, key=lambda test: (-here.get(test, 0), -near.get(test, 0), rank[test]))
-        return list(dict.fromkeys(chain.from_iterable(zip(sharp, reach, strict=True))))
+        special = sorted(reach, key=lambda test: not test.startswith(self.first))
+        return list(dict.fromkeys(chain.from_iterable(zip(sharp, special, strict=True))))
 
     def note_kill(self, mutant: Mutant, test: str) -> None:
         """Remember which test was sharp, and where."""
