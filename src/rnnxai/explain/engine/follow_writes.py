@@ -44,15 +44,26 @@ def _numbers(recorder: Recorder, x: Tensor, index: Any, value: Tensor) -> Tensor
         return numbers
     numbers = x.new_full(x.shape, -1, dtype=torch.float64)
     numbers[index] = theirs
-    # The axis along which samples change is the batch's; along the others all that is left is alike.
-    axes = range(x.dim())
-    others = next(
-        (
-            [a for a in axes if a != axis]
-            for axis in axes
-            if len(numbers.amax([a for a in axes if a != axis]).unique()) > 1
-        ),
-        list(axes)[1:],
-    )
-    alike = numbers.amax(others, keepdim=True) if others else numbers
-    return alike.clamp(min=0).expand(x.shape).clone()
+    batch = recorder.signals[recorder.leaves[0]].numbers
+    rest = _numbers_of_rest(numbers, largest=0.0 if batch is None else float(batch.max()))
+    return torch.where(numbers < 0, rest, numbers)
+
+
+def _numbers_of_rest(numbers: Tensor, largest: float) -> Tensor:
+    """Return the sample numbers of what is not written yet (-1), going by what is.
+
+    Samples change along one axis at most. Where they are in the order of the batch it is that axis, whatever
+    has been written so far; otherwise it is one along which no two samples share a place.
+    """
+    along_an_axis = torch.zeros(1, dtype=numbers.dtype, device=numbers.device)
+    for axis in range(numbers.dim()):
+        others = [a for a in range(numbers.dim()) if a != axis]
+        highest = numbers.amax(others, keepdim=True) if others else numbers
+        if bool(((numbers != highest) & (numbers >= 0)).any()):
+            continue
+        shape = [-1 if a == axis else 1 for a in range(numbers.dim())]
+        order = torch.arange(numbers.shape[axis], dtype=numbers.dtype, device=numbers.device).view(shape)
+        if bool(((highest < 0) | (highest == order)).all()):
+            return order.clamp(max=largest)
+        along_an_axis = highest.clamp(min=0)
+    return along_an_axis
