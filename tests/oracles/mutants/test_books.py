@@ -1,0 +1,119 @@
+"""What the books say of padding, constants, buffers and tokens, sample by sample."""
+
+import pytest
+import torch
+from small import MIXED, ONES, assert_closed, between, filled
+from torch import nn
+from torch.nn import functional as F
+
+import rnnxai
+from rnnxai.explain.engine.samples import number, per_sample
+
+
+def test_sums_that_lose_nothing_have_no_rows():
+    net, x = between(lambda e, s, x: s + e.flip(1))
+    for method, lost in (("lrp-0", False), ("lrp-eps", True)):
+        _, ledger = rnnxai.explain(net, x, 1, method, bounds=(0, 1), return_ledger=True)
+        assert ("add" in set(ledger.table().layer)) == lost
+        assert_closed(ledger)
+
+
+def test_what_stands_on_padding_is_dropped():
+    net, x = between(lambda e, s, x: F.pad(s[:, 1:], (1, 0)))
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+    squares = net.out.weight[1].detach() ** 2
+    for sample, start in enumerate(ledger.start):
+        row = ledger.table(sample).set_index("layer").loc["pad"]
+        assert row.dropped == pytest.approx(start * (squares[0] / squares.sum()).item())
+        assert (row.incoming, row.step, row.outgoing) == (row.dropped, 0, 0)
+    assert_closed(ledger)
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1), return_ledger=True)
+    assert "pad" not in set(ledger.table().layer)  # nothing is there, so it has no row
+
+
+JOINED = {
+    # where the books show it: a constant that is cut off again is read by the layer itself
+    "cat": ("out", lambda e, s: torch.cat([ONES[:1].expand(len(e), 1), s[:, 1:]], 1)),
+    "stack": ("stack", lambda e, s: torch.stack([ONES[0].expand(len(e)), s[:, 1], s[:, 2], s[:, 3]], 1)),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_what_a_constant_takes_beside_a_signal(name):
+    layer, form = JOINED[name]
+    net, x = between(lambda e, s, x: form(e, s))
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+    squares = net.out.weight[1].detach() ** 2
+    for sample, start in enumerate(ledger.start):
+        row = ledger.table(sample).set_index("layer").loc[layer]
+        assert row.initial_state == pytest.approx(start * (squares[0] / squares.sum()).item())
+        assert row.incoming == pytest.approx(start if layer == "out" else row.initial_state)
+        assert row.step == 0
+    assert_closed(ledger)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_books_of_tokens(dtype):
+    """They are whole numbers of either size; each sample has books of its own."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 3)).double()
+    tokens = torch.tensor([[1, 2, 3], [3, 2, 2]], dtype=dtype)
+    found, ledger = rnnxai.explain(net, tokens, 0, "lrp-eps", return_ledger=True)
+    embedded = net[0](tokens).detach()
+    right = (embedded.flatten(1) * net[2].weight[0].detach()).view(2, 3, 4).sum(2)
+    torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(ledger.inputs), found.sum(1))
+    assert_closed(ledger)
+    with pytest.raises(rnnxai.Error, match=r"needs inputs between which .* torch.int"):
+        rnnxai.explain(net, tokens, 0, "smoothgrad")
+
+
+def test_a_layer_that_is_used_twice_has_two_steps_in_the_books():
+    net, x = between(lambda e, s, x: net.again(torch.relu(net.again(e))))
+    net.again = nn.Linear(4, 4).double()
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-eps", bounds=(0, 1), return_ledger=True)
+    table = ledger.table()
+    assert sorted(table[table.layer == "again"].step) == [0, 1]
+    assert_closed(ledger)
+
+
+def turn(s):
+    """Write a signal into a buffer whose second axis is the batch, beside a constant."""
+    buffer = torch.ones(4, len(s), dtype=s.dtype)
+    buffer[1] = s[:, 1]
+    return buffer.T
+
+
+BUFFERS = {
+    "zeros filled with signals": lambda e, s, x: filled(torch.zeros_like(s), s, e),
+    "constants": lambda e, s, x: filled(MIXED.expand(len(s), 4).clone(), s, e[:, :0]),
+    "turned": lambda e, s, x: filled(MIXED[:, None].repeat(1, len(s)).T, s, e[:, :0]) + turn(s),
+}
+
+
+@pytest.mark.parametrize("name", BUFFERS)
+def test_books_of_buffers_are_kept_by_sample(name):
+    net, x = between(BUFFERS[name])
+    for count in (1, 2, 3):
+        _, ledger = rnnxai.explain(net, x[:count], 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+        assert_closed(ledger)
+        for sample in range(count):
+            alone = x[sample : sample + 1]
+            _, own = rnnxai.explain(net, alone, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+            assert ledger.lost[sample] == pytest.approx(own.lost[0])
+            assert ledger.inputs[sample] == pytest.approx(own.inputs[0])
+
+
+def test_sums_of_samples_are_exact_to_double_precision():
+    values = torch.tensor([[1e8, 1.0, -1e8], [2.0, 3.0, 4.0]])
+    numbers = number(values)
+    assert numbers.dtype == torch.float64
+    assert numbers.tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert per_sample(values, numbers, 2).tolist() == [1, 9]
+    assert per_sample(values.T, numbers.T, 2).tolist() == [1, 9]
+    assert per_sample(values[:, :1], numbers, 3).tolist() == [1e8, 2, 0]
+    whole = numbers.contiguous()
+    assert per_sample(values[:, :1], whole, 2).tolist() == [1e8, 2]
+    assert per_sample(values.T[:1], whole.T.contiguous(), 2).tolist() == [1e8, 2]
+    mixed = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]).double()
+    assert per_sample(values, mixed, 2).tolist() == [4, 6]

@@ -1,0 +1,113 @@
+"""What a unit is divided by, and who gets its relevance where that is nothing."""
+
+import pytest
+import torch
+from small import INF, between, dense
+from torch import nn
+from torch.nn import functional as F
+
+import rnnxai
+from rnnxai.explain import at_layers
+from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs, Term
+
+PLAIN = (Term(Input.VALUE, AS_IS),)
+
+
+def test_a_denominator_that_cancels():
+    """z = 1 x 3 - 3 x 1 = 0; the unit holds 1 all the same, from the flat rule above it."""
+    net, x = dense([[3.0, -1.0]], None, [[2.0]], 1.0), torch.tensor([[1.0, 3.0]]).double()
+
+    def found(rule):
+        rules = {"0": rule, "*": "lrp-flat"}
+        relevance, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, return_ledger=True)
+        return relevance[0].tolist(), ledger.table().set_index("layer").loc["0"]
+
+    relevance, row = found("lrp-0")
+    assert relevance == [0.25, 0.75]  # in proportion to |x|
+    relevance, row = found({"rule": "lrp-eps", "epsilon": 0.5})
+    assert relevance == [6, -6]
+    assert row.stabiliser == 1
+    relevance, _ = found({"rule": "lrp-gamma", "gamma": 1.0})
+    assert relevance == [2, -1]  # as with z > 0: 1 x 3 counts twice
+
+
+BOUNDS = {
+    # range of the input, rule, and what three inputs get of a unit whose weights are all 0
+    "pixels": ((-2.0, 3.0), "z-b", [1 / 3, 1 / 3, 1 / 3]),
+    "pixels by value": ((-2.0, 3.0), "lrp-zplus", [1 / 3, 1 / 3, 1 / 3]),
+    "any": ((-INF, INF), "lrp-zplus", [1 / 3, 1 / 3, 1 / 3]),
+    "any by value": ((-INF, INF), "lrp-0", [1 / 3, 1 / 3, 1 / 3]),
+    "not negative": ((0.0, INF), "lrp-zplus", [0.25, 0.75, 0.0]),
+    "not negative, by value": ((0.0, INF), "lrp-gamma", [0.25, 0.75, 0.0]),
+    "unknown": (None, "lrp-0", [0.25, 0.75, 0.0]),
+    "unknown, by squares": (None, "lrp-w2", [0.25, 0.75, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_unit_without_weights(name):
+    bounds, rule, right = BOUNDS[name]
+    net = nn.Sequential(nn.Linear(3, 1, bias=False), nn.Linear(1, 1)).double()
+    with torch.no_grad():
+        net[0].weight.zero_()
+        net[1].bias.fill_(1.0)
+    sign = 1 if bounds and bounds[0] == 0 else -1
+    x = torch.tensor([[0.5, sign * 1.5, 0.0]]).double()
+    rules = {"0": rule, "*": "lrp-flat"}
+    found, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, bounds=bounds, return_ledger=True)
+    torch.testing.assert_close(found[0], torch.tensor(right).double())
+    assert abs(ledger.residual).max() < 1e-12
+    if bounds is None or bounds == (0.0, INF):
+        _, ledger = rnnxai.explain(net, 0 * x, 0, "lrp", rules=rules, bounds=bounds, return_ledger=True)
+        assert ledger.table().set_index("layer").loc["0"].dropped == 1
+
+
+@pytest.mark.parametrize("bounds", [(-2.0, 3.0), (0.5, 3.0), (-INF, INF)])
+def test_a_unit_without_weights_reads_pixels_beside_activations(bounds):
+    """A pixel counts high - low, or 1 if it may be anything, an activation its value."""
+    net, x = between(lambda e, s, x: torch.cat([x[:, :2], e[:, 2:]], 1))
+    x = x + 0.5
+    with torch.no_grad():
+        net.out.weight.zero_()
+        net.out.bias.fill_(1.0)
+    e = torch.relu(net.a(x)).detach()[:, 2:]
+    width = 1.0 if bounds[0] == -INF else bounds[1] - bounds[0]
+    found = at_layers(net, x, 0, "lrp-zplus", layers=["a"], bounds=bounds)["a"]
+    assert e.any()
+    right = e / (2 * width + e.sum(1, keepdim=True))
+    torch.testing.assert_close(found, F.pad(right, (2, 0)))
+
+
+def test_a_unit_without_weights_reads_signals_of_either_sign():
+    net, x = between(lambda e, s, x: s)
+    with torch.no_grad():
+        net.out.weight.zero_()
+        net.out.bias.fill_(1.0)
+    s = net.a(x).detach()
+    assert (s < 0).any()
+    found = at_layers(net, x, 0, "lrp-w2", layers=["a"], bounds=(0, 1))["a"]
+    torch.testing.assert_close(found, s.abs() / s.abs().sum(1, keepdim=True))
+
+
+DIVIDES = {
+    "LRP-0": (Channel(1, {Domain.SIGNED: PLAIN}, bias=AS_IS), True),
+    "two domains": (Channel(1, {Domain.SIGNED: PLAIN, Domain.BOUNDED: PLAIN}, bias=AS_IS), True),
+    "without the bias": (Channel(1, {Domain.SIGNED: PLAIN}), False),
+    "another bias": (Channel(1, {Domain.SIGNED: PLAIN}, bias=Signs(1, 0)), False),
+    "one of two domains": (
+        Channel(1, {Domain.REAL: (Term(Input.ONE, Power.SQUARE),), Domain.SIGNED: PLAIN}, bias=AS_IS),
+        False,
+    ),
+    "the other of two domains": (
+        Channel(1, {Domain.SIGNED: PLAIN, Domain.REAL: (Term(Input.ONE, Power.SQUARE),)}, bias=AS_IS),
+        False,
+    ),
+    "other weights": (Channel(1, {Domain.SIGNED: (Term(Input.VALUE, Signs(1, 0)),)}, bias=AS_IS), False),
+    "other inputs": (Channel(1, {Domain.SIGNED: (Term(Input.POSITIVE, AS_IS),)}, bias=AS_IS), False),
+}
+
+
+@pytest.mark.parametrize("name", DIVIDES)
+def test_which_channels_divide_by_the_output(name):
+    channel, divides = DIVIDES[name]
+    assert channel.divides_by_output == divides

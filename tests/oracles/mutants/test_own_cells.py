@@ -1,0 +1,94 @@
+"""Cells of our own whose forms none of our architectures has."""
+
+import pytest
+import torch
+from small import assert_closed
+
+import rnnxai
+from rnnxai.models.cells.cell import Cell
+from rnnxai.models.cells.shallow import Shallow
+from rnnxai.models.classifier import Classifier
+from rnnxai.models.convolution import Convolution
+from rnnxai.models.layers import Affine
+
+
+class FirstStep(Shallow):
+    """Shallow, but only the first of the projected steps is read."""
+
+    def step(self, prepared, state):
+        return torch.relu(self.hidden.complete(prepared)) if state is None else state
+
+
+@pytest.mark.parametrize("method", ["dtd", "lrp-eps", "lrp-w2", "taylor"])
+def test_projected_steps_that_nothing_reads_get_nothing(method):
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain", "hidden": 5, "recurrent": 4}
+    cell = FirstStep(folds=1, **options)
+    long, short = (Classifier(cell, (3, 2 * steps), steps).double().eval() for steps in (4, 1))
+    rng = torch.Generator().manual_seed(2)
+    for layer in long.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    for targets in range(3):
+        found = rnnxai.explain(long, images, targets, method)
+        assert not found[..., 2:].any()
+        torch.testing.assert_close(found[..., :2], rnnxai.explain(short, images[..., :2], targets, method))
+
+
+class Constant(Shallow):
+    """Shallow, but what it projects is a constant."""
+
+    def prepare(self, patches):
+        return self.hidden.project(torch.ones_like(patches))
+
+
+def test_a_projected_constant_is_named():
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain"}
+    net = Classifier(Constant(folds=1, **options), (3, 8), 4)
+    with pytest.raises(rnnxai.Error, match="'hidden' projects a constant"):
+        rnnxai.explain(net, torch.zeros(2, 1, 3, 8), 0, "lrp-eps")
+
+
+def test_the_steps_of_our_own_networks():
+    """The recurrent layer first acts at the second step."""
+    net = rnnxai.build_model("shallow", image_size=(3, 8), steps=4, classes=3, hidden=7, recurrent=5, seed=0)
+    images = torch.rand(2, 1, 3, 8, generator=torch.Generator().manual_seed(0))
+    _, ledger = rnnxai.explain(net, images, 0, "lrp-eps", return_ledger=True)
+    table = ledger.table()
+    steps = {layer: sorted(rows.step) for layer, rows in table.groupby("layer")}
+    assert steps["hidden"] == [0, 1, 2, 3]
+    assert steps["recurrent"] == [1, 2, 3]
+
+
+class Kernels(Cell):
+    """Convolutions whose kernels are of even and different sides."""
+
+    def __init__(self, padding):
+        super().__init__()
+        self.convolution = Convolution(1, (1,), 3, (2, 5), padding, "plain")
+        self.out = Affine(1, (3 * 24 if padding == "same" else 3 * 8,), 3, "plain")
+
+    def prepare(self, patches):
+        return patches.unbind(1)
+
+    def step(self, prepared, state):
+        return torch.relu(self.convolution(prepared.reshape(1, -1, 1, 3, 8)))
+
+    def readout(self, state):
+        return self.out(state.flatten(2))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_kernels_of_any_sides(padding):
+    net = Classifier(Kernels(padding), (3, 8), 1).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+        with torch.no_grad():
+            layer.bias.copy_(torch.randn(layer.bias.shape, generator=rng, dtype=torch.float64))
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    leaf = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    for method in ("taylor", "lrp-0"):
+        torch.testing.assert_close(rnnxai.explain(net, images, 1, method), images * gradient)
+    _, ledger = rnnxai.explain(net, images, 1, "lrp-0", return_ledger=True)
+    assert_closed(ledger)

@@ -1,0 +1,218 @@
+"""Recurrent modules and their cells: gradients, steps in the books, packed sequences, first states."""
+
+import pytest
+import torch
+from small import INF, ONES, Output, Packed, between
+from torch import nn
+
+import rnnxai
+from rnnxai.explain.channels import Domain
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.explainer import explain_batch
+from rnnxai.explain.rules import Flat, WSquare
+from rnnxai.explain.strategy import Strategy
+
+
+def test_recurrent_weights_that_no_module_holds():
+    """Weights that are computed have no name and no layer of their own, and are the same layer otherwise."""
+    plain, x = (
+        nn.RNNCell(4, 4).double(),
+        torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(0)).double(),
+    )
+    out = nn.Linear(4, 3).double()
+
+    class Twice(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.plain, self.out, self.factor = plain, out, factor
+
+        def forward(self, x):
+            h = x.new_zeros(len(x), 4)
+            for step in range(2):
+                weights = plain.weight_ih, plain.weight_hh, plain.bias_ih, plain.bias_hh
+                if self.factor:
+                    weights = tuple(self.factor * weight for weight in weights)
+                h = torch.rnn_tanh_cell(x[:, step], h, *weights)
+            return self.out(h)
+
+    for method in ("lrp-eps", "lrp-gamma", "lrp-w2", "taylor"):
+        named, computed = (rnnxai.explain(Twice(factor), x, 0, method) for factor in (None, 1.0))
+        torch.testing.assert_close(named, computed)
+    _, ledger = rnnxai.explain(Twice(1.0), x, 0, "lrp-eps", return_ledger=True)
+    assert {"recurrent", "out"} <= set(ledger.table().layer)
+
+
+class Unrolled(nn.Module):
+    """A recurrent module, or its cell with the same weights called step by step; inputs (N, T, 4)."""
+
+    def __init__(self, kind, *, by_cell, first=None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent = getattr(nn, kind)(4, 4, batch_first=True)
+        self.out, self.kind, self.by_cell, self.first = nn.Linear(4, 3), kind, by_cell, first
+        if by_cell:
+            cell = getattr(nn, kind + "Cell")(4, 4)
+            cell.load_state_dict({k.removesuffix("_l0"): v for k, v in self.recurrent.state_dict().items()})
+            self.recurrent = cell
+
+    def forward(self, x):
+        h = x.new_full((len(x), 4), 0.5)
+        state = (h, h) if self.kind == "LSTM" else h
+        if not self.by_cell:
+            given = tuple(s[None] for s in state) if self.kind == "LSTM" else state[None]
+            return self.out(self.recurrent(x, given)[0][:, -1])
+        for step in x.unbind(1):
+            state = self.recurrent(step, state)
+        return self.out(state[0] if self.kind == "LSTM" else state)
+
+
+@pytest.mark.parametrize("gates", ["all", "half"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_books_of_a_module_and_of_its_cell(kind, gates):
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = {}
+    for by_cell in (False, True):
+        net = Unrolled(kind, by_cell=by_cell).double().eval()
+        relevance, ledger = rnnxai.explain(net, x, 0, "lrp-eps", gates=gates, return_ledger=True)
+        table = ledger.table()
+        lost = table[["outgoing", "bias", "stabiliser", "dropped", "initial_state"]].sum(axis=1)
+        scale = table.incoming.abs().max()
+        weighted = table[(table.layer != "out")].assign(kept=lost)
+        steps = weighted.groupby("step")[["incoming", "kept", "bias", "initial_state"]].sum()
+        assert steps.index.tolist() == [0, 1, 2, 3]
+        assert (steps.incoming - steps.kept).abs().max() < 1e-10 * scale
+        assert steps.initial_state[0] != 0
+        assert not steps.initial_state[2:].any()
+        found[by_cell] = relevance, steps
+    torch.testing.assert_close(found[False][0], found[True][0])
+    assert (found[False][1] - found[True][1]).abs().max().max() < 1e-10 * scale
+
+
+class Early(nn.Module):
+    """Read the output of a recurrent module at one step."""
+
+    def __init__(self, kind, step):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent, self.step = getattr(nn, kind)(4, 4, batch_first=True), step
+        self.out = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.out(self.recurrent(x)[0][:, self.step])
+
+
+@pytest.mark.parametrize("method", ["lrp-eps", "lrp-w2", "taylor"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_steps_after_the_last_that_is_read_get_nothing(kind, method):
+    net = Early(kind, 1).double()
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = rnnxai.explain(net, x, 0, method)
+    assert not found[:, 2:].any()
+    torch.testing.assert_close(found[:, :2], rnnxai.explain(net, x[:, :2], 0, method))
+
+
+class ByReading:
+    """Different rules for the same layer, as it reads: the first state, of zeros, has no sign."""
+
+    def channels(self, domains, reader):
+        return (WSquare() if Domain.SIGNED in domains else Flat()).channels(domains, reader)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_steps_of_a_projection_may_have_rules_of_their_own(kind):
+    x = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    strategy = Strategy(rule=ByReading(), gates="half")
+    maps = []
+    for by_cell in (False, True):
+        net = Unrolled(kind, by_cell=by_cell).double().eval()
+        _, found = explain_batch(Plan(net, (0, INF)), x, torch.zeros(3, dtype=torch.long), {"": strategy})
+        maps.append(found[""].relevance)
+    torch.testing.assert_close(*maps)
+
+
+def test_books_of_packed_sequences_are_kept_by_sample():
+    net = Packed().double()
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for lengths in ([4, 3, 1], [1, 4, 3]):
+        ordered = lengths == sorted(lengths, reverse=True)
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=ordered)
+        found, ledger = rnnxai.explain(net, packed, 0, "lrp-eps", return_ledger=True)
+        rows, _ = nn.utils.rnn.pad_packed_sequence(found, batch_first=True)
+        torch.testing.assert_close(torch.from_numpy(ledger.inputs), rows.sum((1, 2)))
+        torch.testing.assert_close(torch.from_numpy(ledger.start), net(packed)[:, 0].detach())
+        for sample, length in enumerate(lengths):
+            alone = x[sample : sample + 1, :length]
+            alone = nn.utils.rnn.pack_padded_sequence(alone, [length], batch_first=True)
+            _, own = rnnxai.explain(net, alone, 0, "lrp-eps", return_ledger=True)
+            assert ledger.lost[sample] == pytest.approx(own.lost[0])
+            columns = ["incoming", "outgoing", "bias", "initial_state"]
+            left, right = (
+                table.groupby(["layer", "step"])[columns].sum()
+                for table in (ledger.table(sample), own.table())
+            )
+            assert (left.loc[right.index] - right).abs().max().max() < 1e-12
+
+
+RECURRENT = [
+    {},
+    {"bias": False},
+    {"num_layers": 2},
+    {"num_layers": 2, "bias": False},
+    {"num_layers": 2, "bidirectional": True},
+    {"num_layers": 2, "bidirectional": True, "bias": False},
+    {"batch_first": True},
+]
+
+
+@pytest.mark.parametrize("options", RECURRENT, ids=str)
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_gradients_of_recurrent_modules(kind, options):
+    torch.manual_seed(0)
+    module = getattr(nn, kind)(4, 3, **options).double()
+    net = Both(module, nn.Linear(6 if options.get("bidirectional") else 3, 3)).double()
+    x = torch.randn(3, 3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor"), x * gradient)
+
+
+class Both(nn.Module):
+    """A recurrent module whose first axis is the batch, and a layer that reads the mean of its outputs."""
+
+    def __init__(self, module, out):
+        super().__init__()
+        self.module, self.out = module, out
+
+    def forward(self, x):
+        x = x if self.module.batch_first else x.transpose(0, 1)
+        outputs = self.module(x)[0]
+        return self.out(outputs.mean(1 if self.module.batch_first else 0))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_cell_that_reads_constants_is_constant(kind):
+    torch.manual_seed(0)
+    cell = getattr(nn, kind + "Cell")(4, 4).double()
+
+    def first(h):
+        return h[0] if kind == "LSTM" else h
+
+    net, x = between(lambda e, s, x: e + first(cell(ONES[None])))
+    plain, _ = between(lambda e, s, x: e + first(cell(ONES[None])).detach())
+    found, right = (rnnxai.explain(model, x, 1, "lrp-eps", bounds=(0, 1)) for model in (net, plain))
+    torch.testing.assert_close(found, right)
+
+
+@pytest.mark.parametrize("rule, right", [("lrp-w2", 9 / 25), ("lrp-flat", 1 / 2), ("lrp-0", 0.0)])
+def test_what_an_initial_state_of_zeros_takes(rule, right):
+    """h = 4 x + 3 h_0, of which h_0 = 0 takes its part by the rules that ignore values."""
+    net = nn.Sequential(nn.RNN(1, 1, nonlinearity="relu", bias=False, batch_first=True), Output()).double()
+    with torch.no_grad():
+        net[0].weight_ih_l0.fill_(4.0)
+        net[0].weight_hh_l0.fill_(3.0)
+    x = torch.tensor([[[0.5]]]).double()
+    rules = {"recurrent": rule, "*": "lrp-flat"}
+    found, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, return_ledger=True)
+    assert ledger.start.item() == 2
+    assert found.item() == pytest.approx(2 * (1 - right))
+    assert ledger.table().initial_state.sum() == pytest.approx(2 * right)
