@@ -25,6 +25,7 @@ from rnnxai.config_sections import (
     ScoreSettings,
     Settings,
     StatisticsSettings,
+    TrainJobSettings,
 )
 from rnnxai.data.source import needs_folder
 from rnnxai.errors import Error
@@ -46,6 +47,7 @@ class Config(Settings):
     )
     experiments: Mapping[Name, Experiment] = Field(min_length=1)
     train: TrainSettings = TrainSettings()
+    train_job: TrainJobSettings = TrainJobSettings()
     folds_per_job: int = Field(1, ge=1, le=64, description="Folds that one job trains as a stack.")
     overrides: tuple[Override, ...] = ()
     explainers: tuple[Annotated[tuple[ExplainerSettings, ...], Field(min_length=1)], ...] = Field(

@@ -226,6 +226,21 @@ class ScoreSettings(Settings):
         return self
 
 
+class TrainJobSettings(Settings):
+    """How a training job is run. Nothing here changes what it computes, so a change reruns nothing."""
+
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="After so many a job stops with a checkpoint, for a retry to go on from; null: shortly "
+        "before the end of Slurm's limit, if it runs under Slurm.",
+    )
+    checkpoint_seconds: float = Field(
+        60, ge=0, allow_inf_nan=False, description="What a job that is killed loses at most."
+    )
+
+
 class ArchiveSettings(Settings):
     """What relevance archives keep."""
 

@@ -311,7 +311,17 @@ def test_the_defaults_are_those_that_the_file_of_the_study_shows() -> None:
     shown = yaml.safe_load((ROOT / "config.yaml").read_text())
     given = check_config({key: shown[key] for key in ("datasets", "experiments", "explainers")})
     whole = check_config(shown)
-    for key in ("results", "data", "train", "folds_per_job", "archive", "scores", "statistics", "figures"):
+    for key in (
+        "results",
+        "data",
+        "train",
+        "train_job",
+        "folds_per_job",
+        "archive",
+        "scores",
+        "statistics",
+        "figures",
+    ):
         assert getattr(whole, key) == getattr(given, key), key
 
 

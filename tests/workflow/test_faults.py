@@ -103,15 +103,33 @@ def test_two_at_once_are_refused(project: Project) -> None:
         kill(first)
 
 
+LOG = "logs/train/digits-maj/r-lstm/t3/folds-0.log"
+WEIGHTS = "models/digits-maj/r-lstm/t3/fold-0.safetensors"
+
+
 def test_a_killed_training_goes_on_from_its_checkpoint(finished: Project, project: Project) -> None:
+    project.configure(STUDY | {"train_job": {"checkpoint_seconds": 0}})
     process = project.start()
-    log = project.result("logs/train/digits-maj/r-lstm/t3/folds-0.log")
+    log = project.result(LOG)
     wait_until(lambda: log.exists() and '"epoch": 1' in log.read_text(), "no epoch")
     kill(process)
     project.run()
     assert "going on after epoch" in log.read_text()
-    weights = "models/digits-maj/r-lstm/t3/fold-0.safetensors"
-    assert project.result(weights).read_bytes() == finished.result(weights).read_bytes()
+    assert project.result(WEIGHTS).read_bytes() == finished.result(WEIGHTS).read_bytes()
+
+
+def test_a_training_that_is_told_to_stop_is_tried_again(finished: Project, project: Project) -> None:
+    """Here its time is up after the first step, on every attempt but the last."""
+    project.configure(STUDY | {"train_job": {"minutes": 1e-9}})
+    code, output = project.snakemake("--retries", "1", str(Path("results") / WEIGHTS))
+    assert code != 0
+    assert "exit status 75" in output
+    assert "going on after epoch 0 of 3 and batch 1" in project.result(LOG).read_text()
+    assert not project.result(WEIGHTS).exists()
+    project.configure(STUDY)
+    project.run()
+    assert "going on after epoch 0 of 3 and batch 2" in project.result(LOG).read_text()
+    assert project.result(WEIGHTS).read_bytes() == finished.result(WEIGHTS).read_bytes()
 
 
 def wait_until(what: Callable[[], T], otherwise: str) -> T:

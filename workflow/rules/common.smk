@@ -41,7 +41,7 @@ SCORE_FILES = f"{RESULTS}/scores/{CASE}/{{group}}"
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")
-FRAME = ["rnnxai.stages.job"]  # how a job is run, not what it computes
+FRAME = ["rnnxai.stages.job", "rnnxai.stages.stopping"]  # how a job is run, not what it computes
 
 # Jobs import the package from here, whichever environment they run in, and plug-ins from where the
 # configuration says.

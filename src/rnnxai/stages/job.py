@@ -1,13 +1,16 @@
 """What every job of the workflow does around its work: a log, a lock, and errors a person can read."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rnnxai.errors import Error
+from rnnxai.errors import Error, Stopped
 from rnnxai.locks import job_lock
+
+STOPPED = os.EX_TEMPFAIL  # 75, "try again later": what a job ends with that can go on from where it is
 
 
 @contextmanager
@@ -16,7 +19,8 @@ def job(log: str | Path, locks: str | Path) -> Iterator[None]:
 
     The log goes to the file and to the standard error. A lock says that the job is at work, so that no
     second writer starts beside it. An :class:`~rnnxai.errors.Error` ends the process with its message
-    and nothing else; any other exception is a bug and keeps its traceback.
+    and nothing else (exit code 1), and so does work that has :class:`~rnnxai.errors.Stopped` (exit code
+    75: another attempt goes on with it); any other exception is a bug and keeps its traceback.
 
     Parameters
     ----------
@@ -39,6 +43,9 @@ def job(log: str | Path, locks: str | Path) -> Iterator[None]:
     except Error as error:
         logging.getLogger(__name__).error("%s", error)
         sys.exit(1)
+    except Stopped as stopped:
+        logging.getLogger(__name__).warning("%s", stopped)
+        sys.exit(STOPPED)
     except Exception:
         logging.getLogger(__name__).exception("this is a bug in rnnxai")
         raise

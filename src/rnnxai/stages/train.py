@@ -15,7 +15,8 @@ from rnnxai.models.weights import save_network
 from rnnxai.stages.device import choose_device
 from rnnxai.training.batches import Pixels
 from rnnxai.training.checkpoint import Checkpoint
-from rnnxai.training.loop import Run, train
+from rnnxai.training.loop import Stop, never, train
+from rnnxai.training.run import Run
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.streams import generators
 
@@ -31,6 +32,8 @@ def train_stack(
     settings: TrainSettings,
     code: str,
     sizes: Mapping[str, int] | None = None,
+    checkpoint_seconds: float = 60.0,
+    stop: Stop = never,
 ) -> None:
     """Train the folds named by `networks` together and write each one's network and metrics.
 
@@ -40,7 +43,7 @@ def train_stack(
     networks, metrics : Mapping
         Fold to output file: safetensors, and JSON lines with one object per epoch.
     checkpoint_path : str or Path
-        Where the stack is kept between epochs. An interrupted run goes on from there.
+        Where the stack is kept meanwhile. An interrupted run goes on from there.
     architecture : str
         A name in ``rnnxai.MODELS``, or a reference ``package.module:Class``.
     steps : int
@@ -49,6 +52,17 @@ def train_stack(
         Fingerprint of the code, part of the run's identity.
     sizes : Mapping, optional
         Layer sizes where they are not the cell's own.
+    checkpoint_seconds : float
+        What a run that is killed loses at most.
+    stop : callable
+        Asked after every step: why to stop, or None.
+
+    Raises
+    ------
+    Error
+        If a setting does not fit the data or the architecture, or training goes astray.
+    Stopped
+        If it was to stop before the end. The checkpoint is written, and no network.
     """
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(mode=True)
@@ -85,7 +99,8 @@ def train_stack(
         Pixels.of(dataset, steps, device),
         [torch.from_numpy(dataset.rows(fold, "train")) for fold in folds],
         [torch.from_numpy(dataset.rows(fold, "test")) for fold in folds],
-        Checkpoint(checkpoint_path, identity, settings.epochs),
+        Checkpoint(checkpoint_path, identity, settings.epochs, checkpoint_seconds),
+        stop,
     )
     for k, fold in enumerate(folds):
         history = [epoch[k] for epoch in run.history]

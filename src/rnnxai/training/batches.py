@@ -1,6 +1,6 @@
 """Batches for a stack of folds, from pixels held in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,14 +44,16 @@ class Pixels:
         return to_input(self.patches[rows].permute(0, 2, 1, 3)), self.labels[rows]
 
 
-def epoch(
-    train_rows: Sequence[Tensor], batch_size: int, orders: Sequence[torch.Generator]
-) -> Iterator[Tensor]:
-    """Yield the row numbers (K, batch_size) of each step of one epoch.
+def shuffled(train_rows: Sequence[Tensor], batch_size: int, orders: Sequence[torch.Generator]) -> Tensor:
+    """Return the row numbers of each step of one epoch.
 
     Every fold goes through its own training set in its own new order. Folds of a stack take the same
     number of steps: as many full batches as the smallest of their training sets holds (sizes differ by
     one at most), so up to `batch_size` sequences sit out an epoch, different ones each time.
+
+    Returns
+    -------
+    int64 Tensor (batches, K, batch_size)
 
     Raises
     ------
@@ -62,10 +64,8 @@ def epoch(
     count = smallest // batch_size
     if count == 0:
         raise Error(f"batch_size = {batch_size} is larger than the training set of {smallest} sequences")
-    shuffled = torch.stack(
-        [
-            rows[torch.randperm(len(rows), generator=order)[: count * batch_size]]
-            for rows, order in zip(train_rows, orders, strict=True)
-        ]
-    )
-    yield from shuffled.view(len(train_rows), count, batch_size).unbind(1)
+    rows = [
+        rows[torch.randperm(len(rows), generator=order)[: count * batch_size]].view(count, batch_size)
+        for rows, order in zip(train_rows, orders, strict=True)
+    ]
+    return torch.stack(rows, 1)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Checkpoint:
-    """One file that holds a stack between two epochs.
+    """One file that holds a stack between two steps.
 
     Parameters
     ----------
@@ -25,13 +26,22 @@ class Checkpoint:
         A digest of all that the course of training depends on. A checkpoint of another identity is
         not gone on from.
     epochs : int
-        The last epoch of the run. A checkpoint from beyond it is not gone on from.
+        The last epoch of the run. A checkpoint from beyond its end is not gone on from.
+    seconds : float
+        How long after a save the next one is due: what a killed job loses at most.
     """
 
-    def __init__(self, path: str | Path, identity: str, epochs: int) -> None:
+    def __init__(self, path: str | Path, identity: str, epochs: int, seconds: float = 60.0) -> None:
         self.path = Path(path)
         self.identity = identity
         self.epochs = epochs
+        self.seconds = seconds
+        self._saved = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() - self._saved >= self.seconds
 
     def save(self, state: dict[str, Tensor], history: list[Any]) -> None:
         """Replace the checkpoint."""
@@ -39,12 +49,13 @@ class Checkpoint:
         text = json.dumps({"identity": self.identity, "history": history}, sort_keys=True)
         with replacing(self.path) as temporary:
             save_file({key: value.contiguous() for key, value in state.items()}, temporary, {"rnnxai": text})
+        self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], list[Any]] | None:
         """Return state and history, or None where there is nothing to go on from.
 
-        A damaged checkpoint is nothing to go on from: training starts anew and ends in the same
-        weights, only later. The log says why.
+        A damaged checkpoint, and one of another run, is nothing to go on from: training starts anew, and
+        ends in the same weights as without it, only later. The log says why.
         """
         if not self.path.exists():
             return None
@@ -56,9 +67,9 @@ class Checkpoint:
             LOG.warning("starting anew: checkpoint %s is damaged (%s)", self.path, error)
             return None
         if not isinstance(about, dict) or about.get("identity") != self.identity:
-            LOG.info("starting anew: checkpoint %s belongs to another run", self.path)
+            LOG.warning("starting anew: checkpoint %s belongs to another run", self.path)
             return None
-        if len(about["history"]) > self.epochs:
-            LOG.info("starting anew: checkpoint %s is past epoch %d", self.path, self.epochs)
+        if len(about["history"]) + (len(state["losses"]) > 0) > self.epochs:
+            LOG.warning("starting anew: checkpoint %s is past epoch %d", self.path, self.epochs)
             return None
         return state, about["history"]

@@ -4,9 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,72 +12,21 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from rnnxai.data.dataset import Fold
-from rnnxai.errors import Error
+from rnnxai.errors import Stopped
 from rnnxai.models.classifier import Classifier
-from rnnxai.training.batches import Pixels, epoch
+from rnnxai.training.batches import Pixels, shuffled
 from rnnxai.training.checkpoint import Checkpoint
-from rnnxai.training.settings import TrainSettings
-from rnnxai.training.streams import generators
+from rnnxai.training.run import Run
 
 LOG = logging.getLogger(__name__)
 EVALUATED_AT_ONCE = 1000
+CHECKED_EVERY = 50  # steps; on a GPU every look at a loss is a wait
 
-Metrics = dict[str, Any]
+Stop = Callable[[], str | None]
 
 
-@dataclass
-class Run:
-    """A stack of folds in training: all that a step changes, and nothing else.
-
-    Attributes
-    ----------
-    model : Classifier
-        A stack of K networks.
-    folds : sequence of int or "quality"
-        Which fold each network of the stack is.
-    settings : TrainSettings
-    device : str
-        Where the stack is trained.
-    history : list of list of dict
-        Metrics of each epoch so far, one entry per fold.
-    """
-
-    model: Classifier
-    folds: Sequence[Fold]
-    settings: TrainSettings
-    device: str
-    history: list[list[Metrics]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.model.to(self.device)
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=self.settings.learning_rate, eps=1e-8, fused=True
-        )
-        self.orders = generators(self.settings.seed, self.folds, "order")
-        self.masks = generators(self.settings.seed, self.folds, "dropout", self.device)
-        self.model.draw_masks_from(self.masks)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return everything that must be kept to go on exactly as if never stopped."""
-        state = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            state |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        for purpose, streams in (("order", self.orders), ("dropout", self.masks)):
-            state |= {f"{purpose}.{k}": stream.get_state() for k, stream in enumerate(streams)}
-        return state
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to what :meth:`state` returned."""
-        self.model.load_state_dict(_under("model.", state))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under("adam.", state).items():
-            index, _, name = key.partition(".")
-            moments.setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
-        for purpose, streams in (("order", self.orders), ("dropout", self.masks)):
-            for k, stream in enumerate(streams):
-                stream.set_state(state[f"{purpose}.{k}"])
+def never() -> None:
+    """Say that there is no reason to stop."""
 
 
 def train(
@@ -88,6 +35,7 @@ def train(
     train_rows: Sequence[Tensor],
     test_rows: Sequence[Tensor],
     checkpoint: Checkpoint,
+    stop: Stop = never,
 ) -> None:
     """Train every fold of a run to its last epoch, from its checkpoint if there is one.
 
@@ -99,45 +47,57 @@ def train(
     train_rows, test_rows : sequence of int64 Tensor
         Row numbers of each fold's training and test set.
     checkpoint : Checkpoint
-        Saved after every epoch.
+        Saved when it is due, between any two steps, and at the end.
+    stop : callable
+        Asked after every step: why to stop now, or None. So every attempt gets on by one step at least.
 
     Raises
     ------
     Error
-        If the loss stops being a finite number; epoch, batch and fold are named.
+        If a loss or a weight stops being a finite number; epoch, batch and fold are named.
+    Stopped
+        If it was to stop before the last epoch. The checkpoint holds the step that was made last.
     """
     saved = checkpoint.load()
     if saved is not None:
         state, run.history = saved
         run.restore(state)
-        LOG.info("going on after epoch %d of %d", len(run.history), run.settings.epochs)
-    batches = min(len(rows) for rows in train_rows) // run.settings.batch_size
-    first = len(run.history)
-    with tqdm(
-        total=batches * run.settings.epochs,
-        initial=batches * first,
-        disable=not sys.stderr.isatty(),
-        unit="batch",
-    ) as bar:
-        for number in range(first + 1, run.settings.epochs + 1):
-            started = time.perf_counter()
-            losses = []
-            run.model.train()
-            for rows in epoch(train_rows, run.settings.batch_size, run.orders):
-                losses.append(_step(run, *pixels.take(rows.to(run.device))))
-                bar.update()
-            mean_loss = _mean_finite(torch.stack(losses).cpu(), number, run.folds)
-            accuracy = _accuracy(run.model, pixels, test_rows)
-            run.history.append(
-                [
-                    {"epoch": number, "loss": loss, "test_accuracy": right}
-                    for loss, right in zip(mean_loss, accuracy, strict=True)
-                ]
-            )
+        LOG.info("going on after epoch %d of %d%s", run.epoch - 1, run.settings.epochs, _batch(run))
+
+    def pause() -> None:
+        why = stop()
+        if why or checkpoint.due or len(run.losses) % CHECKED_EVERY == 0:
+            run.check_losses()
+        if why or checkpoint.due:
             checkpoint.save(run.state(), run.history)
-            seconds = time.perf_counter() - started
-            for fold, metrics in zip(run.folds, run.history[-1], strict=True):
-                LOG.info("%s", json.dumps({"fold": fold, **metrics, "seconds": round(seconds, 2)}))
+        if why:
+            raise Stopped(
+                f"{why}: stopped after epoch {run.epoch - 1} of {run.settings.epochs}{_batch(run)}. "
+                f"{checkpoint.path} holds it, and the next attempt goes on from there"
+            )
+
+    while run.epoch <= run.settings.epochs:
+        started = time.perf_counter()
+        order = shuffled(train_rows, run.settings.batch_size, run.orders())
+        run.model.train()
+        for rows in tqdm(
+            order[len(run.losses) :].to(run.device),
+            f"epoch {run.epoch}",
+            total=len(order),
+            initial=len(run.losses),
+            disable=not sys.stderr.isatty(),
+            unit="batch",
+            leave=False,
+        ):
+            run.losses.append(_step(run, *pixels.take(rows)))
+            pause()
+        run.check_losses()
+        run.check_weights()
+        metrics = run.close_epoch(_accuracy(run.model, pixels, test_rows, pause))
+        seconds = time.perf_counter() - started
+        for fold, line in zip(run.folds, metrics, strict=True):
+            LOG.info("%s", json.dumps({"fold": fold, **line, "seconds": round(seconds, 2)}))
+    checkpoint.save(run.state(), run.history)
 
 
 def _step(run: Run, patches: Tensor, labels: Tensor) -> Tensor:
@@ -157,21 +117,10 @@ def _step(run: Run, patches: Tensor, labels: Tensor) -> Tensor:
     return losses.detach()
 
 
-def _mean_finite(losses: Tensor, number: int, folds: Sequence[Fold]) -> list[float]:
-    """Average losses (batches, K) over an epoch, or name the first that is not finite."""
-    broken = (~losses.isfinite()).nonzero()
-    if len(broken):
-        batch, k = broken[0].tolist()
-        raise Error(
-            f"the loss of fold {folds[k]} became {losses[batch, k].item()} in epoch {number}, "
-            f"batch {batch + 1}; nothing of this epoch is kept. Try a lower learning rate first"
-        )
-    means: list[float] = losses.double().mean(0).tolist()
-    return means
-
-
 @torch.no_grad()
-def _accuracy(model: Classifier, pixels: Pixels, test_rows: Sequence[Tensor]) -> list[float]:
+def _accuracy(
+    model: Classifier, pixels: Pixels, test_rows: Sequence[Tensor], pause: Callable[[], None]
+) -> list[float]:
     """Measure the share of each fold's test set that the fold's network gets right."""
     model.eval()
     sizes = torch.tensor([len(rows) for rows in test_rows])
@@ -183,9 +132,10 @@ def _accuracy(model: Classifier, pixels: Pixels, test_rows: Sequence[Tensor]) ->
     ):
         patches, labels = pixels.take(rows)
         right += ((model.classify(patches).argmax(-1) == labels) & real).sum(1)
+        pause()
     shares: list[float] = (right.cpu() / sizes.double()).tolist()
     return shares
 
 
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+def _batch(run: Run) -> str:
+    return f" and batch {len(run.losses)}" if run.losses else ""

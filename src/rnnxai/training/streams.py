@@ -1,7 +1,8 @@
 """Random streams: every fold has its own initialisation, order and dropout.
 
-A stream depends on the seed, the fold and its purpose, and on nothing else. So a fold sees the same
-initial weights, the same order and the same masks whichever folds it is trained beside.
+A stream depends on the seed, the fold, its purpose and, for the order, the epoch, and on nothing else. So a
+fold sees the same initial weights, the same order and the same masks whichever folds it is trained beside,
+and an epoch's order can be drawn again where a run goes on in the middle of it.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,18 @@ QUALITY = 10_000  # stands for the quality split among the fold numbers
 
 
 def generators(
-    seed: int, folds: Sequence[Fold], purpose: Purpose, device: str = "cpu"
+    seed: int, folds: Sequence[Fold], purpose: Purpose, *, epoch: int | None = None, device: str = "cpu"
 ) -> list[torch.Generator]:
-    """Return one generator per fold for a purpose."""
+    """Return one generator per fold for a purpose, and an epoch where the purpose has one."""
+    within = [] if epoch is None else [epoch]
     return [
-        torch.Generator(device).manual_seed(_seed(seed, QUALITY if fold == "quality" else fold, purpose))
+        torch.Generator(device).manual_seed(
+            _seed(seed, QUALITY if fold == "quality" else fold, PURPOSES.index(purpose), *within)
+        )
         for fold in folds
     ]
 
 
-def _seed(seed: int, fold: int, purpose: Purpose) -> int:
-    words = np.random.SeedSequence([seed, fold, PURPOSES.index(purpose)]).generate_state(2, np.uint32)
+def _seed(*path: int) -> int:
+    words = np.random.SeedSequence(path).generate_state(2, np.uint32)
     return int(words[0]) << 31 | int(words[1]) >> 1

@@ -8,7 +8,8 @@ from rnnxai.data.definition import DatasetDefinition
 from rnnxai.models.build import build_model
 from rnnxai.training.batches import Pixels
 from rnnxai.training.checkpoint import Checkpoint
-from rnnxai.training.loop import Run, train
+from rnnxai.training.loop import never, train
+from rnnxai.training.run import Run
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.streams import generators
 
@@ -60,11 +61,11 @@ class Case:
         )
         return Run(model, self.folds, self.settings, "cpu")
 
-    def checkpoint(self, epochs=None, identity="a case", name="checkpoint"):
-        return Checkpoint(self.folder / name, identity, epochs or self.settings.epochs)
+    def checkpoint(self, epochs=None, identity="a case", name="checkpoint", seconds=0):
+        return Checkpoint(self.folder / name, identity, epochs or self.settings.epochs, seconds)
 
-    def train(self, run, checkpoint):
-        train(run, self.pixels, self.train_rows, self.test_rows, checkpoint)
+    def train(self, run, checkpoint, stop=never):
+        train(run, self.pixels, self.train_rows, self.test_rows, checkpoint, stop)
         return run
 
 

@@ -9,7 +9,7 @@ import torch
 from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
 from rnnxai.training import loop
-from rnnxai.training.batches import Pixels, epoch
+from rnnxai.training.batches import Pixels, shuffled
 from rnnxai.training.streams import PURPOSES, generators
 
 
@@ -69,14 +69,14 @@ def test_a_fold_is_the_same_whichever_folds_it_is_trained_beside(case):
     alone.train(one, alone.checkpoint(name="alone"))
     for name, value in one.model.state_dict().items():
         torch.testing.assert_close(stack.model.state_dict()[name][1], value[0], rtol=1e-3, atol=1e-4)
-    for purpose in ("order", "dropout"):
-        assert stack.state()[f"{purpose}.1"].equal(one.state()[f"{purpose}.0"])
+    assert stack.state()["dropout.1"].equal(one.state()["dropout.0"])
     entries = zip(stack.history, one.history, strict=True)
     assert all(a[1]["loss"] == pytest.approx(b[0]["loss"], rel=1e-4) for a, b in entries)
 
 
+@pytest.mark.parametrize("seconds", [0, 1e9])
 @pytest.mark.parametrize("value, word", [(math.nan, "nan"), (math.inf, "inf")])
-def test_a_loss_that_is_not_finite_is_named(case, monkeypatch, value, word):
+def test_a_loss_that_is_not_finite_is_named(case, monkeypatch, value, word, seconds):
     one = case((4, 2))
     step, steps = loop._step, []
 
@@ -88,19 +88,51 @@ def test_a_loss_that_is_not_finite_is_named(case, monkeypatch, value, word):
         return losses
 
     monkeypatch.setattr(loop, "_step", failing)
-    with pytest.raises(Error, match=rf"loss of fold 2 became {word} in epoch 2, batch 3; nothing of this"):
-        one.train(one.run(), one.checkpoint())
-    assert len(one.checkpoint().load()[1]) == 1
+    message = rf"loss of fold 2 became {word} in epoch 2, batch 3\. No network is written"
+    with pytest.raises(Error, match=message):
+        one.train(one.run(), one.checkpoint(seconds=seconds))
+    kept = one.checkpoint().load()
+    assert kept is None if seconds else (len(kept[1]), len(kept[0]["losses"])) == (1, 2)
 
 
-def test_weights_that_are_not_numbers_are_noticed(case):
+def test_weights_that_are_not_numbers_are_noticed_at_the_next_step(case):
     one = case()
     run = one.run()
     with torch.no_grad():
         run.model.cell.output.weight[0] = math.nan
-    with pytest.raises(Error, match="loss of fold 0 became nan in epoch 1, batch 1;"):
+    with pytest.raises(Error, match=r"loss of fold 0 became nan in epoch 1, batch 1\."):
         one.train(run, one.checkpoint())
     assert not one.checkpoint().path.exists()
+
+
+def test_a_bad_loss_costs_no_more_than_fifty_steps(case, monkeypatch):
+    """Though nothing is saved meanwhile, and a look at every loss would make a GPU wait."""
+    one, steps = case(batch_size=1, epochs=3), []
+
+    def bad(*args):
+        steps.append(1)
+        return torch.full((2,), math.nan if len(steps) >= 60 else 1.0)
+
+    monkeypatch.setattr(loop, "_step", bad)
+    with pytest.raises(Error, match=r"fold 0 became nan in epoch 2, batch 20\."):
+        one.train(one.run(), one.checkpoint(seconds=1e9))
+    assert len(steps) == 80  # the end of epoch 2
+
+
+def test_the_step_that_spoils_the_weights_is_noticed_if_it_is_the_last(case, monkeypatch):
+    one, step, steps = case((4, 2), epochs=2), loop._step, []
+
+    def spoiling(run, *args):
+        losses = step(run, *args)
+        steps.append(1)
+        if len(steps) == 2 * 5:
+            with torch.no_grad():
+                run.model.cell.hidden.weight[1, 3, 2] = math.nan
+        return losses
+
+    monkeypatch.setattr(loop, "_step", spoiling)
+    with pytest.raises(Error, match=r"cell\.hidden\.weight of fold 2 is not finite at the end of epoch 2"):
+        one.train(one.run(), one.checkpoint())
 
 
 @pytest.mark.parametrize("at_once", [1000, 7, 1])
@@ -110,7 +142,7 @@ def test_accuracy_counts_each_sample_once(case, monkeypatch, at_once):
     run = one.run()
     rows = [rows[:size] for rows, size in zip(one.test_rows, (20, 13, 1), strict=True)]
     monkeypatch.setattr(loop, "EVALUATED_AT_ONCE", at_once)
-    found = loop._accuracy(run.model, one.pixels, rows)
+    found = loop._accuracy(run.model, one.pixels, rows, loop.never)
     assert not run.model.training
     for k, fold_rows in enumerate(rows):
         right = 0
@@ -122,49 +154,53 @@ def test_accuracy_counts_each_sample_once(case, monkeypatch, at_once):
 
 def test_an_epoch_visits_each_row_at_most_once_in_a_new_order(case):
     one = case()
-    orders = generators(0, one.folds, "order")
-    first, second = (torch.stack(list(epoch(one.train_rows, 8, orders)), 1) for _ in range(2))
-    assert first.shape == (2, 5, 8)  # 40 rows
-    for rows, fold in zip(one.train_rows, first, strict=True):
-        assert fold.flatten().unique().tolist() == sorted(rows.tolist())
+    run = one.run()
+    first = shuffled(one.train_rows, 8, run.orders())
+    assert first.shape == (5, 2, 8)  # 40 rows
+    assert first.equal(shuffled(one.train_rows, 8, run.orders()))
+    run.losses = [torch.zeros(2)]
+    run.close_epoch([0.5, 0.5])
+    second = shuffled(one.train_rows, 8, run.orders())
+    for k, rows in enumerate(one.train_rows):
+        for order in (first, second):
+            assert order[:, k].flatten().unique().tolist() == sorted(rows.tolist())
     assert not first.equal(second)
-    assert not first[0].equal(first[1])
+    assert not first[:, 0].equal(first[:, 1])
 
 
 def test_rows_beyond_the_last_full_batch_sit_out(case):
     rows = [torch.arange(41), torch.arange(100, 142)]
-    batches = torch.stack(list(epoch(rows, 8, generators(0, (0, 1), "order"))), 1)
-    assert batches.shape == (2, 5, 8)
-    assert len(batches[1].unique()) == 40
-    assert batches[1].min() >= 100
+    batches = shuffled(rows, 8, generators(0, (0, 1), "order", epoch=1))
+    assert batches.shape == (5, 2, 8)
+    assert len(batches[:, 1].unique()) == 40
+    assert batches[:, 1].min() >= 100
 
 
 def test_the_order_of_a_fold_does_not_depend_on_its_neighbours(case):
     together, alone = case((0, 1, 2)), case((1,))
-    stacks = zip(
-        epoch(together.train_rows, 8, generators(5, together.folds, "order")),
-        epoch(alone.train_rows, 8, generators(5, alone.folds, "order")),
-        strict=True,
-    )
-    assert all(a[1].equal(b[0]) for a, b in stacks)
+    orders = [shuffled(one.train_rows, 8, one.run().orders()) for one in (together, alone)]
+    assert orders[0][:, 1].equal(orders[1][:, 0])
 
 
 def test_a_batch_larger_than_the_training_set_is_refused(case):
     one = case()
     with pytest.raises(Error, match="batch_size = 41 is larger than the training set of 40 sequences"):
-        list(epoch(one.train_rows, 41, generators(0, one.folds, "order")))
+        shuffled(one.train_rows, 41, one.run().orders())
 
 
-def test_streams_depend_on_seed_fold_and_purpose_alone():
+def test_streams_depend_on_seed_fold_purpose_and_epoch_alone():
     seeds = {
-        (seed, fold, purpose): generators(seed, ["quality", fold], purpose)[1].initial_seed()
+        (seed, fold, purpose, epoch): generators(seed, ["quality", fold], purpose, epoch=epoch)[
+            1
+        ].initial_seed()
         for seed in (0, 1)
         for fold in (0, 1, 6, "quality")
         for purpose in PURPOSES
+        for epoch in (None, 1, 2)
     }
     assert len(set(seeds.values())) == len(seeds)
-    for (seed, fold, purpose), right in seeds.items():
-        assert generators(seed, [fold], purpose)[0].initial_seed() == right
+    for (seed, fold, purpose, epoch), right in seeds.items():
+        assert generators(seed, [fold], purpose, epoch=epoch)[0].initial_seed() == right
 
 
 def test_streams_are_pinned():
@@ -174,6 +210,12 @@ def test_streams_are_pinned():
         [6375474603054492659, 5621513524413900949, 2630182675100097583],
         [8227443068371210697, 3757627440730675263, 286050713565983519],
         [6285238370336474930, 7882695778569400814, 1281006092459025281],
+    ]
+    second = generators(0, [0, 6, "quality"], "order", epoch=2)
+    assert [stream.initial_seed() for stream in second] == [
+        7743469134935368571,
+        6312568790216565349,
+        5403605906151851801,
     ]
 
 

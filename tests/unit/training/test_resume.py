@@ -1,10 +1,13 @@
 """A run that was interrupted ends exactly where it would have ended."""
 
+from contextlib import suppress
+
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from rnnxai.errors import Stopped
 from rnnxai.training import loop
-from rnnxai.training.checkpoint import Checkpoint
 
 
 def assert_same(run, right):
@@ -15,26 +18,19 @@ def assert_same(run, right):
     assert run.history == right.history
 
 
-class Stop(Exception):  # noqa: N818 (nothing went wrong)
+class Killed(BaseException):
     pass
 
 
-@pytest.fixture
-def stop_after_epoch(monkeypatch):
-    """Return a function that makes the next run stop when the checkpoint of an epoch is written."""
+def stop_at(*steps):
+    """Return what tells a run to stop after some of its steps, the test set's one step included."""
+    made = []
 
-    def arrange(epoch):
-        save = Checkpoint.save
+    def stop():
+        made.append(1)
+        return "it is late" if len(made) in steps else None
 
-        def stopping(self, state, history):
-            save(self, state, history)
-            if len(history) == epoch:
-                monkeypatch.undo()
-                raise Stop
-
-        monkeypatch.setattr(Checkpoint, "save", stopping)
-
-    return arrange
+    return stop
 
 
 @pytest.fixture
@@ -48,44 +44,72 @@ def test_the_run_does_something(case, straight):
     one, right = straight
     fresh = one.run()
     for name, value in fresh.state().items():
-        assert not value.equal(right.state()[name]), name
+        assert name == "losses" or not value.equal(right.state()[name]), name
     assert [len(epoch) for epoch in right.history] == [2] * 4
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3, 4])
-def test_stopped_between_epochs(straight, stop_after_epoch, epoch):
+# 5 steps an epoch, and one look at the test set.
+@pytest.mark.parametrize(
+    "step, where",
+    [
+        (1, "epoch 0 of 4 and batch 1"),
+        (4, "epoch 0 of 4 and batch 4"),
+        (5, "epoch 0 of 4 and batch 5"),
+        (6, "epoch 0 of 4 and batch 5"),
+        (7, "epoch 1 of 4 and batch 1"),
+        (23, "epoch 3 of 4 and batch 5"),
+    ],
+)
+def test_stopped_anywhere(straight, step, where, caplog):
     one, right = straight
-    stop_after_epoch(epoch)
-    with pytest.raises(Stop):
-        one.train(one.run(), one.checkpoint())
+    with pytest.raises(Stopped, match=f"it is late: stopped after {where}\\. .*checkpoint holds it"):
+        one.train(one.run(), one.checkpoint(seconds=1e9), stop_at(step))
+    caplog.set_level("INFO")
     assert_same(one.train(one.run(), one.checkpoint()), right)
+    assert f"going on after {where}" in caplog.text
 
 
-def test_stopped_after_every_epoch(straight, stop_after_epoch):
+def test_stopped_after_every_step(straight):
+    """It gets on by one step each time."""
     one, right = straight
-    for epoch in (1, 2, 3):
-        stop_after_epoch(epoch)
-        with pytest.raises(Stop):
-            one.train(one.run(), one.checkpoint())
-    assert_same(one.train(one.run(), one.checkpoint()), right)
+    attempts = 0
+    while attempts <= 4 * 5:
+        attempts += 1
+        with suppress(Stopped):
+            assert_same(one.train(one.run(), one.checkpoint(), stop_at(1)), right)
+            break
+    assert attempts == 4 * 5 + 1
 
 
-def test_stopped_within_an_epoch(straight, monkeypatch):
+@pytest.mark.parametrize("seconds, kept", [(0, (2, 2)), (1e9, None)])
+def test_killed_within_an_epoch(straight, monkeypatch, seconds, kept):
     one, right = straight
     step, steps = loop._step, []
 
-    def stopping(*args):
+    def dying(*args):
         steps.append(1)
         if len(steps) == 13:  # 5 steps an epoch
-            raise Stop
+            raise Killed
         return step(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_step", stopping)
-        with pytest.raises(Stop):
-            one.train(one.run(), one.checkpoint())
-    assert len(one.checkpoint().load()[1]) == 2
+        patch.setattr(loop, "_step", dying)
+        with pytest.raises(Killed):
+            one.train(one.run(), one.checkpoint(seconds=seconds))
+    found = one.checkpoint().load()
+    assert (found and (len(found[1]), len(found[0]["losses"]))) == kept
     assert_same(one.train(one.run(), one.checkpoint()), right)
+
+
+def test_a_checkpoint_is_due_after_its_seconds(case, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("rnnxai.training.checkpoint.time.monotonic", lambda: now[0])
+    checkpoint = case().checkpoint(seconds=60)
+    assert not checkpoint.due
+    now[0] += 60
+    assert checkpoint.due
+    checkpoint.save({"losses": torch.zeros(0, 2)}, [])
+    assert not checkpoint.due
 
 
 def test_a_finished_run_is_not_trained_again(straight, monkeypatch):
@@ -95,11 +119,10 @@ def test_a_finished_run_is_not_trained_again(straight, monkeypatch):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
-def test_a_cut_checkpoint_starts_anew(straight, stop_after_epoch, part, caplog):
+def test_a_cut_checkpoint_starts_anew(straight, part, caplog):
     one, right = straight
-    stop_after_epoch(3)
-    with pytest.raises(Stop):
-        one.train(one.run(), one.checkpoint())
+    with pytest.raises(Stopped):
+        one.train(one.run(), one.checkpoint(), stop_at(16))
     path = one.checkpoint().path
     whole = path.read_bytes()
     path.write_bytes(whole[: int(part * len(whole))])
@@ -107,12 +130,21 @@ def test_a_cut_checkpoint_starts_anew(straight, stop_after_epoch, part, caplog):
     assert f"starting anew: checkpoint {path} is damaged" in caplog.text
 
 
-def test_a_checkpoint_of_another_run_is_not_used(straight, case):
+def test_a_checkpoint_of_another_run_is_not_used(straight, case, caplog):
     one, right = straight
     other = case(seed=6)
     other.train(other.run(), other.checkpoint(identity="another case"))
     assert one.checkpoint().load() is None
+    assert f"starting anew: checkpoint {one.checkpoint().path} belongs to another run" in caplog.text
     assert_same(one.train(one.run(), one.checkpoint()), right)
+
+
+@pytest.mark.parametrize("about", [None, {"rnnxai": "[]"}, {"rnnxai": "{}"}, {"other": "{}"}])
+def test_a_file_of_somebody_else_is_not_used(straight, about, caplog):
+    one, right = straight
+    save_file({"losses": torch.zeros(1, 2)}, one.checkpoint().path, about)
+    assert_same(one.train(one.run(), one.checkpoint()), right)
+    assert "belongs to another run" in caplog.text
 
 
 def test_more_epochs_go_on(case, straight, monkeypatch):
@@ -135,6 +167,17 @@ def test_fewer_epochs_train_anew(case, straight, caplog):
     caplog.set_level("INFO")
     short = case(epochs=2)
     found = short.train(short.run(), short.checkpoint(name="straight"))
+    assert "is past epoch 2" in caplog.text
+    assert_same(found, short.train(short.run(), short.checkpoint(name="fresh")))
+    assert found.history == right.history[:2]
+
+
+def test_fewer_epochs_than_a_stopped_run_has_begun_train_anew(case, straight, caplog):
+    one, right = straight
+    with pytest.raises(Stopped):
+        one.train(one.run(), one.checkpoint(), stop_at(2 * 6 + 1))
+    short = case(epochs=2)
+    found = short.train(short.run(), short.checkpoint())
     assert "is past epoch 2" in caplog.text
     assert_same(found, short.train(short.run(), short.checkpoint(name="fresh")))
     assert found.history == right.history[:2]

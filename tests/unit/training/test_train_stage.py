@@ -15,6 +15,7 @@ from rnnxai.files import sha256
 from rnnxai.models.weights import load_network
 from rnnxai.stages.device import choose_device
 from rnnxai.stages.train import train_stack
+from rnnxai.training.loop import never
 from rnnxai.training.settings import TrainSettings
 
 SETTINGS = {"epochs": 3, "batch_size": 500, "learning_rate": 0.002}
@@ -28,6 +29,8 @@ def train(
     architecture="shallow",
     steps=2,
     sizes=None,
+    stop=never,
+    checkpoint_seconds=60.0,
     **changed,
 ):
     """Train to the end, and return the content of all output files by name."""
@@ -43,6 +46,8 @@ def train(
         settings=TrainSettings(**(SETTINGS | changed)),
         code=code,
         sizes=sizes,
+        stop=stop,
+        checkpoint_seconds=checkpoint_seconds,
     )
     return {path.name: path.read_bytes() for path in [*networks.values(), *metrics.values()]}
 
@@ -122,19 +127,19 @@ def dying(tensors, path, metadata):
         os.kill(os.getpid(), signal.SIGKILL)
 
 checkpoint.save_file = dying
-train(Path(sys.argv[2]), Path(sys.argv[3]))
+train(Path(sys.argv[2]), Path(sys.argv[3]), checkpoint_seconds=0)
 """
 
 
 def test_killed_while_the_checkpoint_is_written(straight, digits_file, tmp_path, request, caplog):
-    """The process gets a real SIGKILL, with half a file on the disk; the next one goes on after epoch 2."""
+    """The process gets a real SIGKILL, with half a file on the disk; the next one goes on after step 2."""
     command = [sys.executable, "-c", KILLED, str(request.path.parent), str(digits_file), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(list(tmp_path.glob(".checkpoint.*.part"))) == 1
     caplog.set_level("INFO")
     assert train(digits_file, tmp_path) == straight[1]
-    assert "going on after epoch 2 of 3" in caplog.text
+    assert "going on after epoch 0 of 3 and batch 2" in caplog.text
     assert not list(tmp_path.glob(".*"))
 
 
