@@ -22,6 +22,7 @@ from rnnxai.config_sections import (
     Name,
     Override,
     OwnName,
+    ReportSettings,
     ScoreSettings,
     Settings,
     StatisticsSettings,
@@ -60,6 +61,7 @@ class Config(Settings):
     )
     statistics: StatisticsSettings = StatisticsSettings()
     figures: FigureSettings = FigureSettings()
+    report: ReportSettings = ReportSettings()
     accuracy_gate: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {}, description="Accuracy by data set below which a network is flagged. It is never left out."
     )

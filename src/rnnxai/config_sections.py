@@ -261,3 +261,14 @@ class FigureSettings(Settings):
     """What figures show."""
 
     samples: int = Field(6, ge=1, le=24, description="Samples in a heatmap grid.")
+
+
+class ReportSettings(Settings):
+    """What the report shows."""
+
+    samples: int = Field(
+        2, ge=0, le=20, description="Samples of each kind (best, median, worst, undefined), at most."
+    )
+    megabytes: float = Field(
+        20, gt=0, allow_inf_nan=False, description="Size of the page that samples may fill it up to."
+    )
