@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, astuple
+from functools import cache
 from os import environ, pathsep
 from pathlib import Path
 
@@ -62,6 +63,7 @@ wildcard_constraints:
     group="|".join(map(re.escape, STUDY.groups)),
 
 
+@cache  # a study of 2,000 jobs asks 1,200 times, for some 40 fingerprints
 def code(script, *targets):
     """Fingerprint a script with all the code it reaches, and the registry entries it will load."""
     return fingerprint(WORKFLOW / "scripts" / script, *targets, without=FRAME)
