@@ -267,7 +267,7 @@ class ReportSettings(Settings):
     """What the report shows."""
 
     samples: int = Field(
-        2, ge=0, le=20, description="Samples of each kind (best, median, worst, undefined), at most."
+        3, ge=0, le=20, description="Samples of each kind (best, median, worst, undefined), at most."
     )
     megabytes: float = Field(
         20, gt=0, allow_inf_nan=False, description="Size of the page that samples may fill it up to."
