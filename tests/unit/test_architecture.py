@@ -32,7 +32,8 @@ ARROWS = {
     "figures": "data scoring",
     "config": "data settings strategies",
     "study": "config",
-    "stages": "study explain training figures",
+    "report": "study figures",
+    "stages": "explain training report",
     "cli": "stages",
 }
 WITH_TORCH = {"models", "explain", "training", "stages", "cli"}
