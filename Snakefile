@@ -30,4 +30,8 @@ rule all:
 
 
 onstart:
-    take_over(RESULTS)
+    take_over()
+
+
+onsuccess:
+    forget_run(SLURM_RUN)

@@ -6,7 +6,9 @@ a file that *is* locked proves that its holder lives.
 
 The main Snakemake process holds its results folder for its whole life (:func:`exclusive`). Each job holds
 a lock of its own while it writes (:func:`job_lock`). A main process that starts after another was killed
-ends the jobs which outlived that one (:func:`end_orphans`), or two jobs could write one output.
+ends the jobs which outlived that one (:func:`end_orphans`), or two jobs could write one output. Jobs that
+start only then, from the queue of a cluster, see that their study has another holder and do nothing
+(:func:`check_holder`).
 """
 
 import fcntl
@@ -43,15 +45,19 @@ class Holder:
         Name of the machine.
     started : str
         When the lock was taken, in UTC.
+    job : str
+        Identifier of the Slurm job that the process is part of, if it is.
     """
 
     purpose: str
     pid: int
     host: str
     started: str
+    job: str = ""
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} ({self.purpose}, since {self.started})"
+        job = f" in Slurm job {self.job}" if self.job else ""
+        return f"process {self.pid} on {self.host}{job} ({self.purpose}, since {self.started})"
 
 
 def exclusive(path: str | Path, purpose: str) -> None:
@@ -78,8 +84,29 @@ def exclusive(path: str | Path, purpose: str) -> None:
         raise Error(f"{path.parent}: in use by {holder or 'another process'}. Wait until it ends{stop}.")
 
 
+def check_holder(path: str | Path, holder: str) -> None:
+    """Refuse to go on if a lock is no longer with the process that started this one.
+
+    Parameters
+    ----------
+    path : str or Path
+        The lock file.
+    holder : str
+        What the holder was called when it started this process.
+
+    Raises
+    ------
+    Error
+        If there is another holder now, or none.
+    """
+    now = holder_of(path)
+    if str(now) != holder:
+        successor = f"{now} has taken over" if now else f"{path} is gone"
+        raise Error(f"this job was started by {holder}, but {successor}. Nothing was done.")
+
+
 @contextmanager
-def job_lock(folder: str | Path, name: str) -> Iterator[None]:
+def job_lock(folder: str | Path, name: str, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock of one job while the block runs.
 
     Parameters
@@ -88,6 +115,8 @@ def job_lock(folder: str | Path, name: str) -> Iterator[None]:
         Where the lock files are. Made if missing.
     name : str
         The job's name. Jobs that write the same output share a name.
+    patience : float
+        How long to wait for a predecessor that is ending, in seconds.
 
     Raises
     ------
@@ -95,7 +124,10 @@ def job_lock(folder: str | Path, name: str) -> Iterator[None]:
         If the lock is held already: two jobs would write one output.
     """
     path = Path(folder).absolute() / f"{quote(name, safe='')}{_SUFFIX}"
-    if not _take(path, name):
+    end = time.monotonic() + patience
+    while not (mine := _take(path, name)) and time.monotonic() < end:
+        time.sleep(0.2)
+    if not mine:
         writer = holder_of(path) or "another process"
         raise Error(f"{name}: already being written by {writer}. Wait until it ends, or stop it.")
     try:
@@ -163,7 +195,7 @@ def _take(path: Path, purpose: str) -> bool:
         return False
     _held[path] = descriptor
     now = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-    holder = Holder(purpose, os.getpid(), socket.gethostname(), now)
+    holder = Holder(purpose, os.getpid(), socket.gethostname(), now, os.environ.get("SLURM_JOB_ID", ""))
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
@@ -238,15 +270,17 @@ def _orphan(path: Path) -> tuple[Path, Holder, psutil.Process] | None:
         if _remove_if_free(path):
             return None
         holder = holder_of(path)
-        if holder and holder.host != socket.gethostname():
-            raise Error(
-                f"{path}: still being written by {holder}, which cannot be ended from here. Run "
-                f"`kill {holder.pid}` on {holder.host} or cancel its cluster job, then start again."
-            )
         with suppress(psutil.NoSuchProcess):  # it has just ended
-            if holder and _has_open(job := psutil.Process(holder.pid), path):
+            here = holder and holder.host == socket.gethostname()
+            if holder and here and _has_open(job := psutil.Process(holder.pid), path):
                 return path, holder, job
         time.sleep(0.2)
+    if holder and not here:
+        end = f"`scancel {holder.job}`" if holder.job else f"`kill {holder.pid}` on {holder.host}"
+        raise Error(
+            f"{path}: still being written by {holder}, which cannot be ended from here. Run {end}, then "
+            "start again."
+        )
     raise Error(f"{path}: locked, but not by {holder or 'a process it names'}. See `lsof {path}`.")
 
 

@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psutil
 import pytest
 
 from rnnxai.errors import Error
-from rnnxai.locks import end_orphans, exclusive, holder_of, job_lock
+from rnnxai.locks import check_holder, end_orphans, exclusive, holder_of, job_lock
 
 # What the process of a job runs.
 JOB = """
@@ -90,6 +91,27 @@ def test_an_output_has_one_writer(tmp_path, start):
         pass
     with job_lock(tmp_path, "train/fold-1"):
         pass
+
+
+def test_an_ending_predecessor_is_waited_for(tmp_path, start):
+    with start() as other, ThreadPoolExecutor() as pool:
+        pool.submit(lambda: (time.sleep(1), other.kill()))
+        with job_lock(tmp_path, "train/fold-0", patience=60):
+            assert other.poll() is not None
+
+
+def test_a_job_whose_study_has_another_holder_does_nothing(tmp_path, start):
+    lock = tmp_path / "results" / ".lock"
+    with pytest.raises(Error, match=r"started by me, but .*\.lock is gone"):
+        check_holder(lock, "me")
+    exclusive(lock, "snakemake")
+    mine = str(holder_of(lock))
+    check_holder(lock, mine)
+    lock.write_text(json.dumps({**json.loads(lock.read_text()), "pid": 1}))
+    with pytest.raises(
+        Error, match=rf"started by process {os.getpid()} .*but process 1 on .* has taken over"
+    ):
+        check_holder(lock, mine)
 
 
 def test_death_frees_the_lock_and_a_left_over_file_locks_nobody_out(tmp_path, start):
@@ -214,11 +236,12 @@ def test_after_the_main_process_is_killed_job_and_wrapper_end_and_nothing_else(t
             os.killpg(outer.pid, signal.SIGKILL)
 
 
-def test_a_writer_on_another_host_is_named_and_left_alone(tmp_path, start):
+@pytest.mark.parametrize(("slurm_job", "advice"), [("", "`kill {pid}` on node7"), ("12", "`scancel 12`")])
+def test_a_writer_on_another_host_is_named_and_left_alone(tmp_path, start, slurm_job, advice):
     job = start()
     (file,) = tmp_path.iterdir()
-    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "node7"}))
-    with pytest.raises(Error, match=rf"process {job.pid} on node7 .*`kill {job.pid}` on node7"):
+    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "node7", "job": slurm_job}))
+    with pytest.raises(Error, match=f"process {job.pid} on node7.*{advice.format(pid=job.pid)}"):
         end_orphans(tmp_path)
     assert job.poll() is None
 
@@ -234,9 +257,10 @@ def test_a_process_that_does_not_hold_the_lock_is_left_alone(tmp_path, start):
         bystander.kill()
 
 
-def test_a_lock_says_who_holds_it(tmp_path):
+def test_a_lock_says_who_holds_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
     with job_lock(tmp_path, "score"):
         (file,) = tmp_path.iterdir()
         content = json.loads(file.read_text())
     assert content.pop("started").startswith("20")
-    assert content == {"purpose": "score", "pid": os.getpid(), "host": socket.gethostname()}
+    assert content == {"purpose": "score", "pid": os.getpid(), "host": socket.gethostname(), "job": "12"}

@@ -2,19 +2,23 @@
 
 import json
 import re
+import signal
 import sys
 from dataclasses import asdict, astuple
 from functools import cache
+from math import ceil
 from os import environ, pathsep
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from rnnxai.benchmarks import longest_seconds
 from rnnxai.config import check_config
 from rnnxai.errors import Error
 from rnnxai.figures.catalogue import FIGURES
 from rnnxai.fingerprint import fingerprint
-from rnnxai.locks import end_orphans, exclusive
+from rnnxai.locks import check_holder, end_orphans, exclusive, holder_of
+from rnnxai.slurm import cancel_run, forget_run, note_run
 from rnnxai.study import (
     Case,
     Study,
@@ -34,6 +38,9 @@ CONFIG = STUDY.config
 config.update(CONFIG.model_dump(mode="json"))  # jobs see every key, those left out too
 RESULTS = CONFIG.results
 LOCKS = f"{RESULTS}/.jobs"
+LOCK = f"{RESULTS}/.lock"
+SLURM_RUN = f"{RESULTS}/.slurm-run"
+HOLDER = "RNNXAI_HOLDER"  # variable by which jobs know which Snakemake has started them
 
 # One network of the study. The fold is a number, or "quality" for the fixed split.
 CASE = "{dataset}/{architecture}/t{steps}/fold-{fold}"
@@ -42,7 +49,9 @@ SCORE_FILES = f"{RESULTS}/scores/{CASE}/{{group}}"
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")
-FRAME = ["rnnxai.stages.job", "rnnxai.stages.stopping"]  # how a job is run, not what it computes
+# How a job is run, not what it computes.
+FRAME = ["rnnxai.stages.job", "rnnxai.stages.stopping", "rnnxai.slurm"]
+START_UP = 5  # minutes of a time limit beyond the job's own, for what Snakemake does around it
 
 # Jobs import the package from here, whichever environment they run in, and plug-ins from where the
 # configuration says.
@@ -74,14 +83,33 @@ def canonical(value):
     return json.dumps(value, sort_keys=True)
 
 
-def take_over(results):
+def take_over():
     """Hold the results folder, and end the jobs that outlived a killed Snakemake."""
     try:
-        exclusive(f"{results}/.lock", "snakemake")
+        exclusive(LOCK, "snakemake")
+        for job in cancel_run(SLURM_RUN):
+            print(f"Cancelled Slurm job {job}, whose Snakemake is gone.", file=sys.stderr)
         for job in end_orphans(LOCKS):
             print(f"Ended {job}, whose Snakemake is gone.", file=sys.stderr)
     except Error as error:
         raise WorkflowError(str(error)) from None
+    environ[HOLDER] = str(holder_of(LOCK))
+    # The Slurm executor gives all its jobs one name. Other executors have no such thing.
+    if name := getattr(workflow.scheduler._executor, "run_uuid", None):
+        note_run(SLURM_RUN, name)
+
+
+# This file is read by the main Snakemake and once more for every job. A job of a Snakemake that is gone, which
+# a cluster starts only now, must not get as far as tidying away what is no longer its own.
+if not workflow.is_main_process:
+    # Slurm's warning that the time is nearly up goes to all processes of a job. It is meant for the
+    # training, and would end the Snakemake that waits for it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    if HOLDER in environ:
+        try:
+            check_holder(LOCK, environ[HOLDER])
+        except Error as error:
+            raise WorkflowError(str(error)) from None
 
 
 # --- data and training -------------------------------------------------------------------------------------
@@ -112,6 +140,16 @@ def settings_of(wildcards):
     """Training settings of the network that a job trains or explains."""
     network = getattr(wildcards, "network", None) or CASE.format(**wildcards).rpartition("/")[0]
     return STUDY.train_settings(*parts_of(network))
+
+
+def minutes(unmeasured, pattern):
+    """Time limit of jobs: ample for the longest of their like that ran here, and more at every attempt."""
+
+    def of(wildcards, attempt):
+        longest = longest_seconds(RESULTS, pattern.format(**wildcards))
+        return attempt * (unmeasured if longest is None else START_UP + ceil(2 * longest / 60))
+
+    return of
 
 
 def gpus(wildcards):

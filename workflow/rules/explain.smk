@@ -14,13 +14,16 @@ for group, members in STUDY.groups.items():
             f"{RESULTS}/logs/explain/{CASE}/{group}.log",
         benchmark:
             f"{RESULTS}/benchmarks/explain/{CASE}/{group}.tsv"
+        group:
+            "explain"
         conda:
             ENVIRONMENT
         threads: lambda wildcards: settings_of(wildcards).threads
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
-            runtime=lambda wildcards, attempt: 30 * attempt,
+            runtime=minutes(30, f"explain/{{dataset}}/{{architecture}}/t{{steps}}/*/{group}.tsv"),
             gpu=gpus,
+            one_at_a_time=1,
         params:
             explainers=canonical([member.model_dump() for member in members]),
             settings=explain_settings,

@@ -12,12 +12,15 @@ rule score:
         f"{RESULTS}/logs/score/{CASE}/{{group}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/score/{CASE}/{{group}}.tsv"
+    group:
+        "explain"
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        runtime=minutes(10, "score/{dataset}/{architecture}/t{steps}/*/{group}.tsv"),
+        one_at_a_time=1,
     params:
         scores=canonical([score.model_dump() for score in CONFIG.scores]),
         code=code("score.py", *code_of_scores(CONFIG.scores)),

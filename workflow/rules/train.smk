@@ -20,13 +20,17 @@ for folds in sorted({stack.folds for stack in STUDY.stacks}, key=str):
             f"{RESULTS}/benchmarks/train/{{network}}/folds-{label}.tsv"
         wildcard_constraints:
             network=networks_of(folds),
+        group:
+            "train"
         conda:
             ENVIRONMENT
         threads: lambda wildcards: settings_of(wildcards).threads
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
+            runtime=minutes(240, "train/{network}/*.tsv"),
             gpu=gpus,
+            one_at_a_time=1,
+            slurm_extra="--signal=USR1@120",  # time for a checkpoint, then the job is put back into the queue
         params:
             folds=folds,
             settings=lambda wildcards: canonical(settings_of(wildcards).model_dump()),

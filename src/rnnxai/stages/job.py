@@ -9,8 +9,10 @@ from pathlib import Path
 
 from rnnxai.errors import Error, Stopped
 from rnnxai.locks import job_lock
+from rnnxai.slurm import requeue_own_job
 
 STOPPED = os.EX_TEMPFAIL  # 75, "try again later": what a job ends with that can go on from where it is
+PATIENCE = 120.0  # seconds for a predecessor that is just ending, on another node perhaps
 
 
 @contextmanager
@@ -20,7 +22,8 @@ def job(log: str | Path, locks: str | Path) -> Iterator[None]:
     The log goes to the file and to the standard error. A lock says that the job is at work, so that no
     second writer starts beside it. An :class:`~rnnxai.errors.Error` ends the process with its message
     and nothing else (exit code 1), and so does work that has :class:`~rnnxai.errors.Stopped` (exit code
-    75: another attempt goes on with it); any other exception is a bug and keeps its traceback.
+    75: another attempt goes on with it, under Slurm the same job once more); any other exception is a
+    bug and keeps its traceback.
 
     Parameters
     ----------
@@ -38,13 +41,15 @@ def job(log: str | Path, locks: str | Path) -> Iterator[None]:
     )
     logging.getLogger("rnnxai").setLevel(logging.INFO)
     try:
-        with job_lock(locks, str(log)):
+        with job_lock(locks, str(log), PATIENCE):
             yield
     except Error as error:
         logging.getLogger(__name__).error("%s", error)
         sys.exit(1)
     except Stopped as stopped:
         logging.getLogger(__name__).warning("%s", stopped)
+        if requeue_own_job():
+            logging.getLogger(__name__).info("Slurm has put the job back into its queue")
         sys.exit(STOPPED)
     except Exception:
         logging.getLogger(__name__).exception("this is a bug in rnnxai")
