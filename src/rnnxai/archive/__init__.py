@@ -9,6 +9,9 @@ __getattr__, __dir__ = exports(
         "AttributionWriter": "rnnxai.archive.write:AttributionWriter",
         "Layout": "rnnxai.archive.layout:Layout",
         "check_complete": "rnnxai.archive.check:check_complete",
+        "Damage": "rnnxai.archive.damage:Damage",
+        "join": "rnnxai.archive.join:join",
         "stored_rows": "rnnxai.archive.layout:stored_rows",
+        "verify": "rnnxai.archive.verify:verify",
     },
 )

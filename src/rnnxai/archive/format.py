@@ -11,6 +11,16 @@ CONVENTIONS = "CF-1.11"
 
 ATTRIBUTION = "attribution"
 SCORES = "scores"
+DATASET = "dataset"
+JOIN = "join"
+
+KINDS = {
+    ATTRIBUTION: "the heatmaps of one network and explainer",
+    SCORES: "the scores of some archives, sample by sample",
+    DATASET: "images and samples (rnnxai.data.dataset_file)",
+    JOIN: "archives side by side, over folds and explainers",
+}
+"""What a file can be."""
 
 MAP_ROWS = 16
 """Rows of a chunk of maps: one sample alone is read at the cost of 16."""
@@ -122,7 +132,13 @@ EXPLANATION = (
 )
 """Further root attributes of an attribution file (:func:`rnnxai.archive.provenance.explanation`)."""
 
-CONTENT = "content_sha256"
-"""Hash of the kept maps in order, then of every other array: HDF5's own metadata has no checksum."""
-DIGEST = "attributes_sha256"
-COMPLETE = "complete"
+ROUNDED_BITS = "_QuantizeBitRoundNumberOfSignificantBits"
+"""Attribute of rounded maps, by netCDF's convention: bits of the mantissa that were kept."""
+ROUNDED_ERROR = "maximum_relative_error"
+"""Attribute of rounded maps: how far a pixel can be from what was computed, relative to it."""
+
+MAX_SAMPLES = 2**24
+MAX_MAP_BYTES = 2**26
+MAX_ARRAY_BYTES = 2**32
+MAX_BYTES = 2**40
+"""Bounds of what is read at all: samples, one map, one array beside the maps, and any array."""

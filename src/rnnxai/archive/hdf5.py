@@ -1,7 +1,5 @@
 """What all files of the format have in common: filters, dimension scales, a seal, and how they are opened."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,44 +8,48 @@ from typing import Any
 import h5py
 import numpy as np
 
-from rnnxai.archive.format import (
-    COMPLETE,
-    CONVENTIONS,
-    DIGEST,
-    DIMENSIONS,
-    FILTERS,
-    FORMAT,
-    TABLE_ROWS,
-    Field,
-)
+from rnnxai.archive.format import CONVENTIONS, DIMENSIONS, FILTERS, FORMAT, TABLE_ROWS, Field
 from rnnxai.errors import Error
 from rnnxai.files import replacing
+from rnnxai.seal import DIGEST, header_digest, is_complete, seal
+
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""What h5py raises on damaged content."""
 
 
 @contextmanager
-def creating(path: str | Path, kind: str, attributes: Mapping[str, Any]) -> Iterator[h5py.File]:
+def creating(
+    path: str | Path,
+    kind: str,
+    attributes: Mapping[str, Any],
+    known: Mapping[str, str] | None = None,
+    libver: tuple[str, str] | None = None,
+) -> Iterator[h5py.File]:
     """Write an HDF5 file of the format, whole or not at all.
 
-    The file is sealed when the block ends well and removed when it raises.
+    The file is sealed (:mod:`rnnxai.seal`) when the block ends well and removed when it raises.
 
     Parameters
     ----------
     path : str or Path
         Where the finished file goes.
     kind : str
-        "attribution" or "scores".
+        A name in :data:`rnnxai.archive.format.KINDS`.
     attributes : Mapping
         Root attributes: text, numbers, or lists of either.
+    known : Mapping of str to str, optional
+        Hashes of values that were made while these were written; it may be filled inside the block.
+    libver : tuple of str, optional
+        Oldest and newest versions of HDF5's objects, as h5py has it.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True, libver=libver) as file:
         file.attrs["Conventions"] = CONVENTIONS
         file.attrs["rnnxai_format"] = FORMAT
         file.attrs["rnnxai_kind"] = kind
         for name, value in attributes.items():
             file.attrs[name] = value
         yield file
-        file.attrs[DIGEST] = _digest(file)
-        file.attrs[COMPLETE] = np.uint8(1)
+        seal(file, known)
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def reading(path: str | Path) -> Iterator[None]:
         yield
     except Error:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise Error(f"{path}: damaged content ({error}); write the file anew") from error
 
 
@@ -133,16 +135,7 @@ def _refuse_unfit(file: h5py.File, path: Path, kind: str) -> None:
         raise Error(f"{path}: format {found}; this version reads {FORMAT.split('.')[0]}.x")
     if attributes.get("rnnxai_kind") != kind:
         raise Error(f"{path}: a file of kind {attributes.get('rnnxai_kind')!r}; expected {kind!r}")
-    if attributes.get(COMPLETE) != 1:
+    if not is_complete(file):
         raise Error(f"{path}: not marked complete; its writer did not finish, so write it anew")
-    if attributes.get(DIGEST) != _digest(file):
+    if attributes.get(DIGEST) != header_digest(file):
         raise Error(f"{path}: its attributes do not have the digest written with them; write it anew")
-
-
-def _digest(file: h5py.File) -> str:
-    values = {name: _plain(value) for name, value in file.attrs.items() if name not in (DIGEST, COMPLETE)}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

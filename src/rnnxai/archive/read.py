@@ -10,18 +10,30 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from rnnxai.archive.format import ATTRIBUTION, DIMENSIONS, EXPLANATION, MAP_ROWS, MAPS, PROVENANCE
+from rnnxai.archive.format import (
+    ATTRIBUTION,
+    DIMENSIONS,
+    EXPLANATION,
+    MAP_ROWS,
+    MAPS,
+    MAX_ARRAY_BYTES,
+    MAX_MAP_BYTES,
+    MAX_SAMPLES,
+    PROVENANCE,
+)
 from rnnxai.archive.hdf5 import expect_attributes, opening, reading
 from rnnxai.archive.layout import Layout
 from rnnxai.errors import Error
+from rnnxai.seal import member
 
 
 class AttributionArchive:
     """An open attribution file; a context manager.
 
-    Opening reads the header only and refuses what is broken, foreign, unfinished or of another version;
-    :func:`rnnxai.archive.check.check_complete` reads the rest. Arrays are h5py data sets, so a slice
-    reads what it names: ``archive["prediction"][:100]``.
+    Opening reads the header only and refuses what is broken, foreign, unfinished, of another version or too
+    large; :func:`rnnxai.archive.verify.verify` reads the rest, and is what a stranger's file should pass
+    first. No array is read that lies in another file. Arrays are h5py data sets, so a slice reads what it
+    names: ``archive["prediction"][:100]``.
 
     Parameters
     ----------
@@ -49,7 +61,7 @@ class AttributionArchive:
             with reading(self.path):
                 self.attributes: dict[str, Any] = dict(self._file.attrs)
                 expect_attributes(self.attributes, (*PROVENANCE, *EXPLANATION), self.path)
-                self.layout = self._read_layout()
+                self.layout = layout_of(self._file, self.path)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -71,7 +83,11 @@ class AttributionArchive:
         if name not in self._file:
             known = ", ".join(f.name for f in (MAPS, *self.layout.fields))
             raise Error(f"{self.path}: no array {name!r}; it holds {known}")
-        return self._file[name]
+        with reading(self.path):
+            found = _array(self._file, name, self.path)
+            if name != MAPS.name and found.nbytes > MAX_ARRAY_BYTES:
+                raise Error(f"{self.path}: {name} has {found.nbytes} bytes; {MAX_ARRAY_BYTES} are the limit")
+        return found
 
     @property
     def dataset(self) -> str:
@@ -137,20 +153,48 @@ class AttributionArchive:
                 maps = self[MAPS.name][part]
             yield part, maps
 
-    def _read_layout(self) -> Layout:
-        sizes = {name: len(self._file[name]) for name in DIMENSIONS if name in self._file}
-        missing = [name for name in DIMENSIONS if name not in sizes and name != "block"]
-        if missing:
-            raise Error(f"{self.path}: dimensions {', '.join(missing)} are missing")
-        stored = self._file["map_stored"][:]
-        return Layout(
-            samples=sizes["sample"],
-            channels=sizes["channel"],
-            height=sizes["y"],
-            width=sizes["x"],
-            steps=sizes["step"],
-            classes=sizes["class"],
-            blocks=sizes.get("block"),
-            maps=None if stored.all() else np.flatnonzero(stored),
-            conserves=bool(self.attributes["conservation_expected"]),
+
+def layout_of(file: h5py.File, path: Path) -> Layout:
+    """Read the sizes of an open attribution file, and which of its optional parts it has.
+
+    Raises
+    ------
+    Error
+        If dimensions are missing or beyond all bounds.
+    """
+    sizes = {name: len(_array(file, name, path)) for name in DIMENSIONS if name in file}
+    missing = [name for name in DIMENSIONS if name not in sizes and name != "block"]
+    if missing:
+        raise Error(f"{path}: dimensions {', '.join(missing)} are missing")
+    one = 4 * sizes["channel"] * sizes["y"] * sizes["x"]
+    if sizes["sample"] > MAX_SAMPLES or one > MAX_MAP_BYTES:
+        raise Error(
+            f"{path}: {sizes['sample']} samples of {one} bytes; at most {MAX_SAMPLES} samples of "
+            f"{MAX_MAP_BYTES} bytes are read"
         )
+    stored = _array(file, "map_stored", path)[: sizes["sample"]]
+    return Layout(
+        samples=sizes["sample"],
+        channels=sizes["channel"],
+        height=sizes["y"],
+        width=sizes["x"],
+        steps=sizes["step"],
+        classes=sizes["class"],
+        blocks=sizes.get("block"),
+        maps=None if stored.all() else np.flatnonzero(stored),
+        conserves=bool(file.attrs["conservation_expected"]),
+    )
+
+
+def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    """Return an array whose values are in the file itself."""
+    try:
+        found = member(file, name)
+    except Error as error:
+        raise Error(f"{path}: {error}") from error
+    if not isinstance(found, h5py.Dataset) or found.is_virtual:
+        raise Error(f"{path}: {name} has no values of its own; an array of the file would be right")
+    rows = found.chunks[0] if found.chunks else 1
+    if found.ndim and rows * found.nbytes // max(1, found.shape[0]) > MAP_ROWS * MAX_MAP_BYTES:
+        raise Error(f"{path}: {name} is stored in chunks of {rows} rows, more than is read at once")
+    return found

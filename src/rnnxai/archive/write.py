@@ -12,17 +12,19 @@ import numpy.typing as npt
 
 from rnnxai.archive.format import (
     ATTRIBUTION,
-    CONTENT,
     EXPLANATION,
     FILTERS,
     KEPT,
     MAP_ROWS,
     MAPS,
     PROVENANCE,
+    ROUNDED_BITS,
+    ROUNDED_ERROR,
 )
 from rnnxai.archive.hdf5 import creating, describe, expect_attributes, write_array, write_scales
 from rnnxai.archive.layout import Layout
 from rnnxai.archive.reductions import column_sums
+from rnnxai.archive.rounding import largest_error, rounded
 from rnnxai.errors import Error
 
 
@@ -41,11 +43,14 @@ class AttributionWriter:
     provenance : Mapping
         Root attributes, from :func:`rnnxai.archive.provenance.provenance` and
         :func:`rnnxai.archive.provenance.explanation`.
+    keep_bits : int, optional
+        Round the maps to so many bits of the mantissa (:func:`rnnxai.archive.rounding.rounded`) before they
+        are stored; None stores float32 as it is. All sums are taken before.
 
     Raises
     ------
     Error
-        If an attribute is missing; on leaving the block, if samples are missing.
+        If an attribute is missing or `keep_bits` out of range; on leaving the block, if samples are missing.
 
     Examples
     --------
@@ -54,15 +59,25 @@ class AttributionWriter:
     ...         writer.append(relevance=..., prediction=..., label=..., index=..., explained_score=...)
     """
 
-    def __init__(self, path: str | Path, layout: Layout, provenance: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        layout: Layout,
+        provenance: Mapping[str, Any],
+        keep_bits: int | None = None,
+    ) -> None:
         expect_attributes(provenance, (*PROVENANCE, *EXPLANATION), path)
+        if keep_bits is not None:
+            largest_error(keep_bits)  # refuses what is out of range
         self.path = Path(path)
         self.layout = layout
         self._provenance = provenance
+        self._keep_bits = keep_bits
         self._arrays = {f.name: np.empty(layout.shape(f), dtype=f.dtype) for f in layout.fields}
         self._arrays["map_stored"][:] = layout.map_stored
         self._chunk = np.empty((MAP_ROWS, *layout.shape(MAPS)[1:]), dtype=MAPS.dtype)
         self._hash = hashlib.sha256()
+        self._known: dict[str, str] = {}
         self._rows = 0
 
     def __enter__(self) -> Self:
@@ -76,7 +91,7 @@ class AttributionWriter:
             "conservation_expected": np.uint8(layout.conserves),
         }
         with ExitStack() as stack:
-            self._file = stack.enter_context(creating(self.path, ATTRIBUTION, attributes))
+            self._file = stack.enter_context(creating(self.path, ATTRIBUTION, attributes, self._known))
             write_scales(self._file, layout.sizes)
             shape = layout.shape(MAPS)
             chunks = (min(MAP_ROWS, layout.samples), *shape[1:])
@@ -85,6 +100,9 @@ class AttributionWriter:
             )
             describe(self._maps, MAPS)
             self._maps.attrs["interpretation"] = "image"
+            if self._keep_bits is not None:
+                self._maps.attrs[ROUNDED_BITS] = np.int32(self._keep_bits)
+                self._maps.attrs[ROUNDED_ERROR] = largest_error(self._keep_bits)
             self._stack = stack.pop_all()
         return self
 
@@ -201,12 +219,14 @@ class AttributionWriter:
         # Whole chunks only, so that each is compressed once whatever its size and that of the batches,
         # and a chunk without a kept map is never made.
         kept = self._arrays["map_stored"].astype(bool)
-        self._hash.update(maps[kept[rows]])
+        if self._keep_bits is not None:
+            maps = rounded(maps, self._keep_bits)
         for row, heatmap in zip(range(rows.start, rows.stop), maps, strict=True):
             place = row % MAP_ROWS
             self._chunk[place] = heatmap if kept[row] else np.nan
             if place == MAP_ROWS - 1 or row == self.layout.samples - 1:
                 first = row - place
+                self._hash.update(self._chunk[: place + 1].data)
                 if kept[first : row + 1].any():
                     self._maps[first : row + 1] = self._chunk[: place + 1]
 
@@ -222,8 +242,7 @@ class AttributionWriter:
             )
         for field in layout.fields:
             write_array(self._file, field, self._arrays[field.name])
-            self._hash.update(self._arrays[field.name].tobytes())
-        self._file.attrs[CONTENT] = self._hash.hexdigest()
+        self._known[MAPS.name] = self._hash.hexdigest()
         if layout.conserves:
             self._file.attrs["conservation_max_error"] = self._arrays["conservation_error"].max()
 

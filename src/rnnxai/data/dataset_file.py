@@ -32,6 +32,7 @@ from rnnxai.data.source import Source
 from rnnxai.data.splits import PARTITIONS
 from rnnxai.errors import Error
 from rnnxai.files import replacing
+from rnnxai.seal import seal
 from rnnxai.software import software
 
 FORMAT = "1.0"
@@ -81,7 +82,7 @@ def write(path: str | Path, definition: DatasetDefinition, source: Source, sampl
         _add(file, "fold", samples.fold, ("sample",), "fold that tests the sample")
         partition = _add(file, "partition", samples.partition, ("sample",), "part of the quality split")
         _flag(partition, PARTITIONS)
-        file.attrs["complete"] = np.uint8(1)
+        seal(file)
 
 
 def read(path: str | Path) -> tuple[DatasetDefinition, Source, Samples]:

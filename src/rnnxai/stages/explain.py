@@ -35,6 +35,7 @@ def explain_network(
     explainers: Sequence[Mapping[str, Any]],
     maps: int | Literal["all"],
     chunk: int,
+    keep_bits: int | None = None,
     threads: int = 1,
     device: str = "cpu",
 ) -> None:
@@ -53,6 +54,8 @@ def explain_network(
         Samples whose full heatmap is kept; sums per step and block are kept of all.
     chunk : int
         Samples explained at once.
+    keep_bits : int, optional
+        Bits of the mantissa to which heatmaps are rounded.
     threads : int
         CPU threads; results depend on it in the last bits.
     device : {"cpu", "cuda", "auto"}
@@ -66,7 +69,14 @@ def explain_network(
     strategies = {e["name"]: make_strategy(e["method"], e["options"]) for e in explainers}
     height, width = samples.image_size
     about = provenance(
-        {"explainers": list(explainers), "maps": maps, "chunk": chunk, "fold": fold, "steps": steps},
+        {
+            "explainers": list(explainers),
+            "maps": maps,
+            "chunk": chunk,
+            "keep_bits": keep_bits,
+            "fold": fold,
+            "steps": steps,
+        },
         {"dataset": dataset_path, "network": network_path},
         seed=MAPS_SEED,
         threads=threads,
@@ -97,7 +107,9 @@ def explain_network(
                 parameters={"method": explainer["method"], **explainer["options"]},
                 model_sha256=sha256(network_path),
             )
-            writers[name] = stack.enter_context(AttributionWriter(archives[name], layout, about | which))
+            writers[name] = stack.enter_context(
+                AttributionWriter(archives[name], layout, about | which, keep_bits)
+            )
         for start in range(0, len(rows), chunk):
             index = rows[start : start + chunk]
             images = to_input(torch.from_numpy(samples.sequences(index)).to(device))

@@ -54,10 +54,10 @@ def cut(values, part):
 def write(attributes, rows):
     """Write the archive, by default whole and in batches of 7."""
 
-    def write(path, batch=7, changes=None, attributes=attributes, **layout):
+    def write(path, batch=7, changes=None, attributes=attributes, keep_bits=None, **layout):
         layout = Layout(**{**SIZES, "conserves": True, **layout})
         given = {**rows, **({} if layout.conserves else {"start": None}), **(changes or {})}
-        with AttributionWriter(path, layout, attributes) as writer:
+        with AttributionWriter(path, layout, attributes, keep_bits) as writer:
             for first in range(0, 20, batch):
                 part = slice(first, first + batch)
                 writer.append(**{name: cut(values, part) for name, values in given.items()})

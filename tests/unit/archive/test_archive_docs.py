@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from rnnxai.archive.format import COMPLETE, CONTENT, DIGEST, EXPLANATION, FIELDS, MAPS, PROVENANCE
+from rnnxai.archive.format import EXPLANATION, FIELDS, MAPS, PROVENANCE
+from rnnxai.seal import COMPLETE, CONTENT, DIGEST, VALUES
 
 PAGE = (Path(__file__).parents[3] / "docs/archive-format.md").read_text()
 TYPES = {"f4": "float32", "f8": "float64", "u1": "uint8", "u2": "uint16", "u4": "uint32"}
@@ -13,6 +14,6 @@ def test_the_page_has_a_row_for_every_array(field):
     assert f"| `{field.name}` | {', '.join(field.dims)} | {TYPES[field.dtype]} |" in PAGE
 
 
-@pytest.mark.parametrize("name", [*PROVENANCE, *EXPLANATION, CONTENT, DIGEST, COMPLETE])
+@pytest.mark.parametrize("name", [*PROVENANCE, *EXPLANATION, CONTENT, DIGEST, COMPLETE, VALUES])
 def test_the_page_names_every_attribute(name):
     assert f"`{name}`" in PAGE

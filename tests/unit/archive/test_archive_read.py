@@ -86,17 +86,17 @@ def replace(name, values):
         (lambda f: f.pop("relevance_block"), "no array 'relevance_block'"),
         (
             replace("relevance_sum", np.zeros(20, dtype="f4")),
-            r"relevance_sum is float32 \(20,\); it must be float64",
+            r"relevance_sum: float32 \(20,\); it must be float64",
         ),
         (replace("prediction", np.zeros((20, 4), dtype="f4")), r"\(20, 4\); it must be float32 \(20, 5\)"),
-        (lambda f: f["explained_score"].write_direct(np.full(20, np.nan)), "explained_score of sample 0"),
+        (lambda f: f["explained_score"].write_direct(np.full(20, np.nan)), "values: explained_score"),
         (
             lambda f: f["attribution"].__setitem__((17, 0, 1, 1), np.inf),
-            "attribution of sample 17 is not finite",
+            "values: attribution",
         ),
-        (lambda f: f["map_stored"].__setitem__(slice(None), 0), "content_sha256"),
+        (lambda f: f["map_stored"].__setitem__(slice(None), 0), "values: map_stored"),
         (replace("relevance_block", np.zeros((20, 3))), "content_sha256"),
-        (lambda f: f["attribution"].__setitem__((17, 0, 1, 1), 2), "content_sha256"),
+        (lambda f: f["attribution"].__setitem__((17, 0, 1, 1), 2), "values: attribution"),
     ],
 )
 def test_the_check_reads_to_the_end(archive, change, message):

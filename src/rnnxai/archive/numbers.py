@@ -1,0 +1,170 @@
+"""What the numbers of an attribution file must be, alone and to each other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from rnnxai.archive.damage import Damage
+from rnnxai.archive.format import DIMENSIONS, KEPT, MAP_ROWS, MAPS, ROUNDED_ERROR, TABLE_ROWS, Field
+from rnnxai.archive.layout import Layout
+from rnnxai.archive.reductions import column_sums
+
+_FLOAT32 = 2.0**-24
+"""How far rounding to float32 moves a number, relative to it."""
+_TINY = 2.0**-149
+"""And absolutely, below the normal range."""
+_FLOAT64 = 1e-9
+"""Room for sums in float64 that were taken in another order."""
+
+
+class Numbers:
+    """The arrays of an open attribution file and of what layout they are."""
+
+    def __init__(self, file: h5py.File, layout: Layout) -> None:
+        self.file = file
+        self.layout = layout
+        self.fields = (MAPS, *layout.fields)
+
+    def structure(self) -> Iterator[Damage]:
+        """Look at names, types and shapes."""
+        names = {field.name for field in self.fields}
+        known = names | set(self.layout.sizes)
+        missing = sorted(known - set(self.file))
+        surplus = sorted(set(self.file) - known)
+        if missing:
+            yield Damage("names", "", f"no array {', '.join(map(repr, missing))}")
+        if surplus:
+            yield Damage("names", "", f"{', '.join(map(repr, surplus))} do not belong to the format")
+        for field in self.fields:
+            if field.name in self.file:
+                yield from self._shape(field)
+        for name in self.layout.sizes:
+            scale = self.file.get(name)
+            if isinstance(scale, h5py.Dataset) and not scale.is_scale:
+                yield Damage("shape", name, "no dimension scale")
+
+    def _shape(self, field: Field) -> Iterator[Damage]:
+        array, shape = self.file[field.name], self.layout.shape(field)
+        if not isinstance(array, h5py.Dataset) or array.is_virtual:
+            yield Damage("shape", field.name, "no array with values of its own")
+        elif array.shape != shape or array.dtype != field.dtype:
+            expected = f"{np.dtype(field.dtype)} {shape}"
+            yield Damage("shape", field.name, f"{array.dtype} {array.shape}; it must be {expected}")
+        else:
+            attached = [[scale.name.strip("/") for scale in axis.values()] for axis in array.dims]
+            if attached != [[name] for name in field.dims]:
+                yield Damage("shape", field.name, f"dimensions {attached}; they must be {list(field.dims)}")
+
+    def damage(self) -> Iterator[Damage]:
+        """Look at all values, some rows at a time; the first of each kind and array is reported."""
+        reported: set[tuple[str, str]] = set()
+        for found in self._all():
+            if (found.kind, found.where) not in reported:
+                reported.add((found.kind, found.where))
+                yield found
+
+    def _all(self) -> Iterator[Damage]:
+        seen = np.zeros(2**16, dtype=np.uint8)  # bits of the rows of the data set, grown as they come
+        for name in self.layout.sizes:
+            if (self.file[name][...] != np.arange(self.layout.sizes[name])).any():
+                yield Damage("range", name, f"not 0, 1, 2, ..., {DIMENSIONS[name]}")
+        for first in range(0, self.layout.samples, TABLE_ROWS):
+            rows = slice(first, min(first + TABLE_ROWS, self.layout.samples))
+            for field in self.layout.fields:
+                yield from _refuse_infinite(field.name, self.file[field.name][rows], first)
+            yield from self._codes(rows)
+            seen, twice = _counted(seen, self.file["index"][rows])
+            if twice is not None:
+                yield Damage("range", "index", f"row {twice} occurs twice; each row is one sample")
+            yield from self._tables(rows)
+        for first in range(0, self.layout.samples, MAP_ROWS):
+            yield from self._maps(slice(first, min(first + MAP_ROWS, self.layout.samples)))
+        yield from self._largest()
+
+    def _codes(self, rows: slice) -> Iterator[Damage]:
+        for name, below in (("map_stored", 2), ("label", self.layout.classes)):
+            values = self.file[name][rows]
+            if values.max() >= below:
+                row = int(values.argmax())
+                yield Damage(
+                    "range", name, f"{values[row]} of sample {rows.start + row} is not below {below}"
+                )
+
+    def _tables(self, rows: slice) -> Iterator[Damage]:
+        """Compare the sums with each other."""
+        total, positive = self.file["relevance_sum"][rows], self.file["relevance_step_positive"][rows].sum(1)
+        size = 2 * positive - total  # the sum of magnitudes
+        for name, whole in (("relevance_step", total), ("relevance_block", total)):
+            for column, expected in ((name, whole), (f"{name}_positive", positive)):
+                if column in self.file:
+                    far = np.abs(self.file[column][rows].sum(1) - expected) > _FLOAT64 * np.abs(size) + _TINY
+                    if far.any():
+                        sample = rows.start + int(far.argmax())
+                        yield Damage("sums", column, f"of sample {sample} do not add up to that of its map")
+        if self.layout.conserves:
+            start = self.file["starting_relevance"][rows]
+            kept = sum(self.file[field.name][rows] for field in KEPT.values())
+            scale = np.maximum(size, np.abs(start))
+            error = self.file["conservation_error"][rows]
+            far = np.abs(error * scale - np.abs(total + kept - start)) > 2 * _FLOAT64 * scale + _TINY
+            if far.any():
+                sample = rows.start + int(far.argmax())
+                yield Damage("books", "conservation_error", f"of sample {sample} is not what its books give")
+
+    def _maps(self, rows: slice) -> Iterator[Damage]:
+        maps = self.file[MAPS.name][rows]
+        kept = self.file["map_stored"][rows].astype(bool)
+        if not np.isnan(maps[~kept]).all():
+            yield Damage("not-finite", MAPS.name, "holds values where no map is kept; NaN would be right")
+        maps, samples = maps[kept], np.arange(rows.start, rows.stop)[kept]
+        bad = np.argwhere(~np.isfinite(maps))
+        if len(bad):
+            yield Damage("not-finite", MAPS.name, f"of sample {samples[bad[0, 0]]} is not finite")
+            return
+        relative = float(self.file[MAPS.name].attrs.get(ROUNDED_ERROR, 0)) + 1.01 * _FLOAT32
+        for name, parts in (("step", self.layout.steps), ("block", self.layout.blocks or 0)):
+            if not parts:
+                continue
+            size = relative * column_sums(np.abs(maps), parts) + maps[:1].size * _TINY
+            for column, values in (
+                (f"relevance_{name}", maps),
+                (f"relevance_{name}_positive", np.maximum(maps, 0)),
+            ):
+                far = np.abs(column_sums(values, parts) - self.file[column][rows][kept]) > 1.01 * size
+                if far.any():
+                    sample = samples[int(far.any(axis=1).argmax())]
+                    yield Damage("sums", column, f"of sample {sample} are not the sums of its map")
+
+    def _largest(self) -> Iterator[Damage]:
+        if self.layout.conserves:
+            recorded = self.file.attrs.get("conservation_max_error")
+            largest = max(
+                self.file["conservation_error"][first : first + TABLE_ROWS].max()
+                for first in range(0, self.layout.samples, TABLE_ROWS)
+            )
+            if recorded != largest:
+                yield Damage("books", "conservation_max_error", f"is {recorded}; the largest is {largest}")
+
+
+def _refuse_infinite(name: str, values: npt.NDArray[Any], first: int) -> Iterator[Damage]:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        yield Damage("not-finite", name, f"of sample {first + bad[0, 0]} is not finite")
+
+
+def _counted(
+    seen: npt.NDArray[np.uint8], index: npt.NDArray[np.uint32]
+) -> tuple[npt.NDArray[np.uint8], int | None]:
+    """Note rows of the data set as bits, which need little memory; return one that was there before."""
+    byte, bit = index >> 3, (1 << (index & 7)).astype(np.uint8)
+    if byte.max() >= len(seen):
+        seen = np.concatenate([seen, np.zeros(int(byte.max()) + 1 - len(seen), dtype=np.uint8)])
+    values, counts = np.unique(index, return_counts=True)
+    twice = values[counts > 1]
+    again = index[(seen[byte] & bit) > 0]
+    np.bitwise_or.at(seen, byte, bit)
+    there = [*again, *twice]
+    return seen, int(there[0]) if there else None
