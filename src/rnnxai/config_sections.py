@@ -248,6 +248,14 @@ class ArchiveSettings(Settings):
         1000, description="Samples per archive whose full heatmap is kept. Sums per step are kept of all."
     )
     chunk: int = Field(200, ge=1, description="Samples explained at once.")
+    keep_bits: int | None = Field(
+        None,
+        ge=1,
+        le=22,
+        strict=True,
+        description="Bits of the mantissa to which heatmaps are rounded: 10 halves the files; null rounds "
+        "nothing. Sums are taken before.",
+    )
 
 
 class StatisticsSettings(Settings):

@@ -48,6 +48,7 @@ PARTS = {
     "locks": "ground",
     "plugins": "ground",
     "registry": "ground",
+    "seal": "ground",
     "slurm": "ground",
     "software": "ground",
     "config_errors": "config",

@@ -113,7 +113,7 @@ def test_a_damaged_archive_is_not_scored(dataset, make_archive):
     path = make_archive(dataset)
     with h5py.File(path, "r+") as file:
         file["relevance_block_positive"][0] = 1
-    with pytest.raises(Error, match="content_sha256"):
+    with pytest.raises(Error, match="values: relevance_block_positive"):
         score_archive(dataset, path)
 
 
