@@ -27,7 +27,7 @@ demo: setup ## run a small study of handwritten digits and make its report
 	@$(BIN)/snakemake --profile profiles/demo
 	@[ -n "$$(find results/demo -newer .venv/.demo -type f ! -name '*.lock')" ] || \
 	    echo "The study is up to date: nothing had to run."
-	@echo "Report: results/demo/report.html"
+	@echo "Report: results/demo/report.html (how it was made: results/demo/snakemake-report.html)"
 
 test: setup ## run the tests
 	@# A process for each core, with one thread each; then what starts processes of its own.

@@ -27,10 +27,16 @@ rule all:
         every_network(),
         every_archive(),
         rules.report.output,
+        rules.snakemake_report.output,
 
 
 onstart:
     take_over()
+    note_study()
+
+
+onerror:
+    print(f"`rnnxai report {RESULTS}` writes a page of what there is, and of why the rest is not.", file=sys.stderr)
 
 
 onsuccess:

@@ -102,8 +102,14 @@ def check_config(values: Mapping[str, Any]) -> Config:
     return config
 
 
-def read_config(path: str | Path) -> Config:
+def read_config(path: str | Path, instead: Mapping[str, Any] | None = None) -> Config:
     """Read and check a YAML configuration file.
+
+    Parameters
+    ----------
+    path : str or Path
+    instead : Mapping, optional
+        Keys to take in place of the file's.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def read_config(path: str | Path) -> Config:
         raise Error(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(values, Mapping):
         raise Error(f"{path} holds {type(values).__name__}; a mapping of keys to values would be right")
-    return check_config(values)
+    return check_config({**values, **(instead or {})})
 
 
 def train_settings(config: Config, dataset: str, architecture: str, steps: int) -> TrainSettings:

@@ -10,12 +10,14 @@ from math import ceil
 from os import environ, pathsep
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 
 from rnnxai.benchmarks import longest_seconds
 from rnnxai.config import check_config
 from rnnxai.errors import Error
 from rnnxai.figures.catalogue import FIGURES
+from rnnxai.files import write_text
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import check_holder, end_orphans, exclusive, holder_of
 from rnnxai.slurm import cancel_run, forget_run, note_run
@@ -97,6 +99,12 @@ def take_over():
     # The Slurm executor gives all its jobs one name. Other executors have no such thing.
     if name := getattr(workflow.scheduler._executor, "run_uuid", None):
         note_run(SLURM_RUN, name)
+
+
+def note_study():
+    """Keep the configuration beside the results, where `rnnxai report` looks for it."""
+    text = yaml.safe_dump(CONFIG.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+    write_text(f"{RESULTS}/config.yaml", text)
 
 
 # This file is read by the main Snakemake and once more for every job. A job of a Snakemake that is gone, which

@@ -16,5 +16,8 @@ COMMANDS = Registry(
         "check": Entry(
             "rnnxai.cli.check:arguments", "say what a method would do in each layer of a model, and where not"
         ),
+        "report": Entry(
+            "rnnxai.cli.report:arguments", "write a page of what there is of a study, finished or not"
+        ),
     },
 )
