@@ -36,7 +36,10 @@ onstart:
 
 
 onerror:
-    print(f"`rnnxai report {RESULTS}` writes a page of what there is, and of why the rest is not.", file=sys.stderr)
+    print(
+        f"`rnnxai report {RESULTS}` writes a page of what there is, and of why the rest is not.",
+        file=sys.stderr,
+    )
 
 
 onsuccess:

@@ -1,12 +1,24 @@
-"""report: one HTML page that opens without a network."""
+"""report: the results on one page, and how they were made on another; both open without a network."""
 
-CAPTIONS = sorted((Path(workflow.basedir) / "workflow" / "report").glob("*.rst"))
+from rnnxai.files import sha256
+from rnnxai.report.provenance import OUTSIDE
+
+CAPTIONS = sorted((WORKFLOW / "report").glob("*.rst"))
+# Templates, style sheet and script are part of the page as code is, but no fingerprint covers them.
+PAGE = sorted((Path(workflow.basedir) / "src" / "rnnxai" / "report").glob("[st]*/*.*"))
+
+
+def contents(paths):
+    return canonical({path.name: sha256(path) for path in paths})
 
 
 rule report:
     input:
         figures=every_figure(),
         tables=rules.summary.output,
+        archives=every_archive(),
+        datasets=[f"{RESULTS}/datasets/{dataset}.h5" for dataset in STUDY.datasets],
+        metrics=[f"{RESULTS}/models/{path_of(case)}.metrics.jsonl" for case in STUDY.cases],
     output:
         f"{RESULTS}/report.html",
     log:
@@ -17,15 +29,41 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=20,
     params:
         code=code("report.py"),
-        captions=canonical({path.name: path.read_text() for path in CAPTIONS}),
-        snakefile=workflow.main_snakefile,
+        look=contents(PAGE),
+        captions=contents(CAPTIONS),
+        study=canonical(CONFIG.model_dump(mode="json", exclude=OUTSIDE)),
     script:
         "../scripts/report.py"
 
 
+rule snakemake_report:
+    input:
+        figures=every_figure(),
+        tables=rules.summary.output,
+    output:
+        f"{RESULTS}/snakemake-report.html",
+    log:
+        f"{RESULTS}/logs/snakemake-report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/snakemake-report.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("snakemake_report.py"),
+        captions=contents(CAPTIONS),
+        snakefile=workflow.main_snakefile,
+    script:
+        "../scripts/snakemake_report.py"
+
+
 localrules:
     report,
+    snakemake_report,

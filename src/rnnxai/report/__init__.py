@@ -1,7 +1,7 @@
 """The report: one HTML page from archives, score tables and figure files. Nothing here knows a model.
 
-:mod:`rnnxai.report.page` puts the sections together; each is one module that reads files and one template
-of the same name.
+:mod:`rnnxai.report.page` puts the sections together; each is one module that reads files
+and one template.
 """
 
 from rnnxai._lazy import exports

@@ -87,9 +87,7 @@ def write_page(
         "score_files": [
             download(each, places.results) for each in (places.scores, places.summary) if each.exists()
         ],
-        "tables": read_tables(
-            places.other_tables if tables is None else map(Path, tables), places.results, caption
-        ),
+        "tables": read_tables(_other(tables, places), places.results, caption),
         "figures": read_figures(
             places.figures if figures is None else map(Path, figures), places.results, caption
         ),
@@ -120,6 +118,13 @@ def _scores(study: Study, places: Places, partial: bool) -> Scores | None:
     blocks = {name: study.config.datasets[name].blocks for name in study.datasets}
     marked = {name: count for name, count in blocks.items() if study.config.datasets[name].marked}
     return read_scores(places.scores, places.summary, marked)
+
+
+def _other(tables: Iterable[str | Path] | None, places: Places) -> list[Path]:
+    """Return tables besides the scores, which have a section of their own."""
+    if tables is None:
+        return places.other_tables
+    return [path for path in map(Path, tables) if path not in (places.scores, places.summary)]
 
 
 def _filled(shown: Mapping[str, Any], archives: Archives, kept: Kept) -> str:

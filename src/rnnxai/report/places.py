@@ -56,8 +56,12 @@ class Places:
     @property
     def other_tables(self) -> list[Path]:
         """The tables there are, besides the scores of archives and their summary."""
-        found = [*self.results.glob("scores/*.csv"), *self.results.glob("tables/**/*.csv")]
-        return sorted(set(found) - {self.scores, self.summary})
+        printed = sorted(self.results.glob("tables/*.csv"))
+        return printed + [
+            path
+            for path in sorted(self.results.glob("scores/*.csv"))
+            if path not in (self.scores, self.summary) and path.stem not in {each.stem for each in printed}
+        ]
 
     def dataset_log(self, name: str) -> Path:
         """Return what the job said that made a data set."""

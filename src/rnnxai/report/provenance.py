@@ -13,8 +13,8 @@ from rnnxai.archive.provenance import canonical_json
 from rnnxai.config import Config
 from rnnxai.report.matrix import Key
 
-_PLACES = {"results", "data", "python_path", "report"}
-"""Keys that say where things lie or what a page shows, and change no result."""
+OUTSIDE = {"results", "data", "python_path", "train_job"}
+"""Keys of a configuration that say where things lie or how jobs are run, and change nothing on the page."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_provenance(config: Config, headers: Iterable[tuple[Key, Mapping[str, An
                 "dataset_sha256": str(json.loads(header["inputs_json"]).get("dataset", "")),
             }
         )
-    values = config.model_dump(mode="json", exclude=_PLACES)
+    values = config.model_dump(mode="json", exclude=OUTSIDE)
     return Provenance(
         {fact: sorted(found) for fact, found in facts.items()},
         pd.DataFrame(rows),

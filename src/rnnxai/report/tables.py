@@ -1,8 +1,10 @@
 """Tables for the page: cells as text, from any CSV file."""
 
 import gzip
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ from rnnxai.report.names import title_of, what_of
 from rnnxai.report.pictures import data_address
 
 _MOST_ROWS = 120
+_SEPARATOR = re.compile(r"(?<!\\)\|")
 _PLAIN_AT_MOST, _PACKED_AT_MOST = 200_000, 1_000_000  # bytes of a file on the page
 
 
@@ -85,17 +88,69 @@ class Titled:
 
 
 def read_tables(paths: Iterable[Path], results: Path, captions: Captions) -> list[Titled]:
-    """Read CSV files of any columns, in the order given.
+    """Read CSV files of any columns, as they are printed in a Markdown file beside them, if there is one.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files that do not end in ``.csv`` are passed over.
+    results : Path
+        The results folder.
+    captions : Captions
+        For tables that are not printed.
+
+    Returns
+    -------
+    list of Titled
+        In the order given.
 
     Raises
     ------
     Error
         If one cannot be read, or its caption.
     """
-    return [
-        Titled(_title(path), captions(_name(path)), as_table(read_csv(path)), download(path, results))
-        for path in paths
-    ]
+    found = []
+    for path in paths:
+        if path.suffix != ".csv":
+            continue
+        name, title, printed = _name(path), _title(path), path.with_suffix(".md")
+        if printed.is_file():
+            caption, table = read_markdown(printed)
+        else:
+            caption, table = captions(name), as_table(read_csv(path))
+        found.append(Titled(title, caption, table, download(path, results)))
+    return found
+
+
+def read_markdown(path: Path) -> tuple[str, Table]:
+    """Read a table as :func:`rnnxai.figures.table_files.markdown` prints it: caption, blank line, table.
+
+    Returns
+    -------
+    str
+        The caption as HTML.
+    Table
+
+    Raises
+    ------
+    Error
+        If the file is none of these.
+    """
+    try:
+        caption, _, *lines = path.read_text(encoding="utf-8").splitlines()
+        titles, rule, *rows = [_SEPARATOR.split(line.strip()[1:-1]) for line in lines]
+        columns = [
+            Column(_plain(title), dashes.strip().endswith(":"))
+            for title, dashes in zip(titles, rule, strict=True)
+        ]
+        cells = [[_plain(cell) for cell in row] for row in rows]
+    except (OSError, ValueError) as error:
+        raise Error(f"{path}: not readable as a printed table ({error}); make it anew") from error
+    return f"<p>{escape(_plain(caption))}</p>", Table(columns, cells[:_MOST_ROWS], len(cells[_MOST_ROWS:]))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text.strip())
 
 
 def _name(path: Path) -> str:
