@@ -112,7 +112,7 @@ class Project:
         results = self.folder / "results"
         stages = ("datasets", "models", "archives", "scores", "figures")
         files = (path for stage in stages for path in (results / stage).rglob("*") if path.is_file())
-        return {str(path.relative_to(results)) for path in files} | {"report.html"}
+        return {str(path.relative_to(results)) for path in files} | {"report.html", "snakemake-report.html"}
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ SUMMARY = ("scores/scores.csv", "scores/summary.csv")
 FIGURES = ("figures/*/digits-maj*",)
 SCORE_FIGURES = ("figures/cosine/digits-maj*", "figures/heatmaps/digits-maj*")
 BOOKS_FIGURE = "figures/where-did-the-score-go/digits-maj*"
-REPORT = ("report.html",)
+REPORT = ("report.html", "snakemake-report.html")
 EVERYTHING = (
     "datasets/*",
     "models/*/*/*/*",
@@ -72,6 +72,12 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
         code("figures/ledger.py", "part of the explained score", "part of the score"),
         (BOOKS_FIGURE, *REPORT),
     ),
+    "a heading of the page": (
+        code("report/templates/samples.html", "Samples of every network", "All samples"),
+        ("report.html",),
+    ),
+    "the style of the page": (code("report/static/page.css", "#0b5cad", "#0b5cae"), ("report.html",)),
+    "how the page is put together": (code("report/names.py", '"fixed split"', '"the split"'), ("report.html",)),
     "an explainer's parameter": (
         config(lambda s: s["explainers"][0].__setitem__(1, {"method": "gb", "options": {"gates": "follow"}})),
         group("sa+gb", "sa", "gb"),

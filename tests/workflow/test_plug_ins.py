@@ -54,7 +54,8 @@ def test_what_is_brought_along_is_trained_explained_scored_drawn_and_reported(st
     assert study.result("report.html").exists()
 
 
-SUMMARY = ("scores/scores.csv", "scores/summary.csv", "figures/cosine/stripes*", "report.html")
+REPORTS = ("report.html", "snakemake-report.html")
+SUMMARY = ("scores/scores.csv", "scores/summary.csv", "figures/cosine/stripes*", *REPORTS)
 MAPS = ("figures/heatmaps/stripes*", "figures/where-did-the-score-go/stripes*")
 CURVES = "figures/training-curves/stripes*"
 ELMAN = (
