@@ -28,8 +28,9 @@ import pytest
 
 from mutation.mutants import Mutant
 
-GRACE = 60.0  # seconds beyond the budget after which a fork hangs
-HANGS = 20  # seconds after which a test hangs
+# Budgets are the process's own seconds, so a busy machine tries as much; these are by the clock.
+GRACE = 600.0  # seconds beyond the budget after which a fork hangs
+HANGS = 60  # seconds after which a test hangs
 
 
 @dataclass
@@ -154,14 +155,14 @@ class Loop:
         """Run a test; return its seconds and the lines it ran, or None if it is skipped."""
         self.failed = self.ran = ""
         self.lines = set()
-        start = time.perf_counter()
+        start = time.process_time()
         sys.settrace(self._watch)
         try:
             self.run(test, following)
         finally:
             sys.settrace(None)
         lines = {f"{self._module(code)}:{line}" for code, line in self.lines}
-        return (time.perf_counter() - start, lines) if self.ran else None
+        return (time.process_time() - start, lines) if self.ran else None
 
     def imported(self) -> set[str]:
         """Return which homes ran while the tests were collected."""
@@ -273,15 +274,15 @@ def in_fork(work: Callable[[], None]) -> None:
 def hunt(loop: Loop, tests: Sequence[str], budget: float, pipe: int) -> None:
     """Run tests until one fails or the budget is used up, and say so."""
     loop.failed = ""
-    began = time.monotonic()
+    began = time.process_time()
     done = 0
     for test, following in zip(tests, [*tests[1:], None], strict=True):
-        if time.monotonic() - began > budget:
+        if time.process_time() - began > budget:
             break
         done += 1
         if not loop.run(test, following):
             break
-    seconds = round(time.monotonic() - began, 2)
+    seconds = round(time.process_time() - began, 2)
     outcome = Outcome("killed" if loop.failed else "survived", loop.failed, done, seconds)
     _tell(pipe, outcome)
 

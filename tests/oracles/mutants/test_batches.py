@@ -6,6 +6,7 @@ from small import MIXED, Between, Packed, between
 from torch import nn
 
 import rnnxai
+from rnnxai.explain import at_layers
 from rnnxai.explain.engine.inputs import Inputs
 from rnnxai.explain.engine.plan import Plan, Target
 from rnnxai.explain.explainer import explain_batch
@@ -81,3 +82,22 @@ def test_a_model_that_drifts_is_refused():
     net = Drifting(lambda e, s, x: e).double()
     with pytest.raises(rnnxai.Error, match="away from the model's own"):
         rnnxai.explain(net, torch.rand(5, 4).double(), 0, "lrp-0", bounds=(0, 1))
+
+
+def test_a_layer_may_be_named_without_a_list():
+    net, x = between(lambda e, s, x: e)
+    found = at_layers(net, x, 0, "lrp-eps", layers="out", bounds=(0, 1))
+    assert {name: tuple(values.shape) for name, values in found.items()} == {"out": (5, 3)}
+
+
+def test_inputs_are_left_as_they_were():
+    class Clearing(Between):
+        def forward(self, x):
+            scores = super().forward(x)
+            x.detach().zero_()
+            return scores
+
+    net, x = Clearing(lambda e, s, x: e).double(), torch.rand(5, 4).double()
+    before = x.clone()
+    rnnxai.explain(net, x, 0, "sa", bounds=(0, 1))
+    assert x.equal(before)

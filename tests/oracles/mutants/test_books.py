@@ -84,9 +84,20 @@ def turn(s):
     return buffer.T
 
 
+def in_reverse(s):
+    """Write a column, then the same of the first and of the other samples."""
+    buffer, s = torch.ones_like(s), s.flip(0)
+    buffer[:, 0] = s[:, 0]
+    buffer[:2, 1] = s[:2, 1]
+    buffer[2:, 1] = s[2:, 1]
+    return buffer.flip(0)
+
+
 BUFFERS = {
     "zeros filled with signals": lambda e, s, x: filled(torch.zeros_like(s), s, e),
     "constants": lambda e, s, x: filled(MIXED.expand(len(s), 4).clone(), s, e[:, :0]),
+    "zeros filled bit by bit, in reverse": lambda e, s, x: in_reverse(s),
+    "turned, in reverse": lambda e, s, x: turn(s.flip(0)).flip(0) + s,
     "turned": lambda e, s, x: filled(MIXED[:, None].repeat(1, len(s)).T, s, e[:, :0]) + turn(s),
 }
 
@@ -104,6 +115,54 @@ def test_books_of_buffers_are_kept_by_sample(name):
             assert ledger.inputs[sample] == pytest.approx(own.inputs[0])
 
 
+def all_but_one(s):
+    buffer = torch.ones_like(s)
+    buffer[:-1] = s[:-1]
+    return buffer
+
+
+def on_a_grid(s, columns):
+    """Write some columns of 2 x 2 samples."""
+    buffer = torch.ones(2, 2, 4, dtype=s.dtype)
+    buffer[..., :columns] = s.view(2, 2, 4)[..., :columns]
+    return buffer.view(4, 4)
+
+
+def test_what_is_left_of_a_buffer_belongs_to_its_own_sample():
+    for form in (all_but_one, lambda s: on_a_grid(s, 4)):
+        net, x = between(lambda e, s, x, form=form: form(s))
+        _, ledger = rnnxai.explain(net, x[:4], 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
+        assert_closed(ledger)
+
+
+def test_books_that_cannot_be_kept_are_refused():
+    net, x = between(lambda e, s, x: on_a_grid(s, 3))
+    options = {"bounds": (0, 1), "return_ledger": True}
+    with pytest.raises(rnnxai.Error, match="several axes of a buffer"):
+        rnnxai.explain(net, x[:4], 1, "lrp-w2", **options)
+    assert rnnxai.explain(net, x[:4], 1, "lrp-w2", bounds=(0, 1)).any()
+
+
+MEETING = {
+    "in a sum": lambda e, s, x: e + s[:1],
+    "in a gate": lambda e, s, x: torch.sigmoid(s[:1]) * e,
+    "in a maximum": lambda e, s, x: torch.maximum(e, s.flip(0)),
+    "beside each other": lambda e, s, x: torch.cat([e[:, :2], s.flip(0)[:, 2:]], 1),
+    "in a sum of copies": lambda e, s, x: e.flip(1) + s.flip(0),
+    "in a sum of two views": lambda e, s, x: (s[:, :1] + s[:, 0]).sum(1, keepdim=True) * ONES,
+    "in a layer": lambda e, s, x: (s.mT @ torch.ones(len(s), len(s)).double()).mT,
+}
+
+
+@pytest.mark.parametrize("name", MEETING)
+def test_samples_that_meet_have_no_books(name):
+    net, x = between(MEETING[name])
+    with pytest.raises(rnnxai.Error, match="mixes the samples of a batch"):
+        rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1), return_ledger=True)
+    _, ledger = rnnxai.explain(net, x[:1], 1, "lrp-0", bounds=(0, 1), return_ledger=True)
+    assert_closed(ledger)
+
+
 def test_sums_of_samples_are_exact_to_double_precision():
     values = torch.tensor([[1e8, 1.0, -1e8], [2.0, 3.0, 4.0]])
     numbers = number(values)
@@ -117,3 +176,26 @@ def test_sums_of_samples_are_exact_to_double_precision():
     assert per_sample(values.T[:1], whole.T.contiguous(), 2).tolist() == [1e8, 2]
     mixed = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]).double()
     assert per_sample(values, mixed, 2).tolist() == [4, 6]
+
+
+class Tokens(nn.Module):
+    """A model that also looks at its tokens in other ways, none of which an embedding reads."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.words, self.codes, self.out = nn.Embedding(7, 4), nn.Embedding(2, 3), nn.Linear(12, 3)
+
+    def forward(self, tokens):
+        words = self.words(tokens[:, torch.tensor([2, 0, 1])])
+        filled = tokens.double().mean(1, keepdim=True)
+        codes = self.codes((words.sum((1, 2)) > 0).long())
+        return self.out(words.flatten(1)) + filled + codes
+
+
+def test_what_else_a_model_makes_of_its_tokens_is_constant():
+    net, tokens = Tokens().double(), torch.tensor([[1, 2, 3], [3, 2, 2]])
+    found = rnnxai.explain(net, tokens, 0, "lrp-0")
+    words = net.words(tokens[:, [2, 0, 1]]).detach()
+    right = (words.flatten(1) * net.out.weight[0].detach()).view(2, 3, 4).sum(2)
+    torch.testing.assert_close(found, right[:, [1, 2, 0]])

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import MIXED, ONES, SQUARE, between, filled
+from small import MIXED, ONES, SQUARE, assert_closed, between, filled
 from torch import nn
 from torch.nn import functional as F
 
@@ -12,6 +12,16 @@ import rnnxai
 def activated_in_place(x):
     F.leaky_relu(x, 0.3, inplace=True)
     return x
+
+
+def cut_in_place(x):
+    F.threshold(x, 0.1, 0.05, inplace=True)
+    return x
+
+
+def convolved(x, **options):
+    """Convolve four units as an image of 2 x 2 pixels."""
+    return F.conv2d(x.view(-1, 1, 2, 2), SQUARE[None, None, :3, :3], **options).flatten(1)
 
 
 def by_keyword(x, other):
@@ -49,6 +59,7 @@ ACTIVATIONS = {
     "leaky relu in place": nn.LeakyReLU(0.3, inplace=True),
     "elu in place": nn.ELU(inplace=True),
     "hardtanh in place": nn.Hardtanh(-3.0, 2.0, inplace=True),
+    "threshold in place": lambda z: cut_in_place(z),
 }
 
 
@@ -120,6 +131,10 @@ FORMS = {
     "padded on two axes": lambda e, s, x: F.pad(s.view(-1, 2, 2), (1, 0, 0, 2))[:, :2, 1:].flatten(1),
     "repeated samples": lambda e, s, x: F.pad(s[:, None], (1, 1), mode="replicate")[:, 0, 1:-1],
     "a column beside a row": lambda e, s, x: e[:, :1] + s[:, 1:2] * MIXED,
+    "a row beside columns": lambda e, s, x: (s[:, 0] + e.mT).mT,
+    "a column divided by a row": lambda e, s, x: s[:, :1] / (MIXED + 3),
+    "convolved by a function": lambda e, s, x: convolved(e, padding="same", dilation=2) + s,
+    "convolved by a function, two axes": lambda e, s, x: convolved(e, padding="same", dilation=(2, 1)),
 }
 
 
@@ -136,6 +151,8 @@ def test_forms(name):
     _, ledger = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1), return_ledger=True)
     assert abs(ledger.residual).max() < 1e-10
     torch.testing.assert_close(torch.from_numpy(ledger.start), score.detach())
+    options = {"epsilon": 0.5, "bounds": (0, 1), "return_ledger": True}
+    assert_closed(rnnxai.explain(net, x, 1, "lrp-eps", **options)[1])  # here sums lose something too
 
 
 def test_guided_backprop_stops_at_relus_alone():
@@ -159,28 +176,53 @@ def test_guided_backprop_stops_at_relus_alone():
         torch.testing.assert_close(rnnxai.explain(net, x, 1, "gb", bounds=(0, 1)), right)
 
 
+class Untold(torch.autograd.Function):
+    """A function that torch does not announce."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
 REFUSED = {
-    "two signals": lambda e, s, x: e * s,
-    "a matrix product of signals": lambda e, s, x: e @ (s.mT @ s),
-    "a stack of matrices": lambda e, s, x: (e[:, None] @ torch.eye(4).double().expand(len(e), 4, 4))[:, 0],
-    "division by a signal": lambda e, s, x: s / (1 + e),
-    "rounded division": lambda e, s, x: torch.div(s, 0.1, rounding_mode="floor"),
-    "division of a constant by a signal": lambda e, s, x: ONES / (1 + e),
-    "addmm of a signal for a bias": lambda e, s, x: torch.addmm(e, s, SQUARE),
-    "addmm of a signal for a matrix": lambda e, s, x: torch.addmm(MIXED[:1], ONES.expand(5, 4)[:, :1], s[:1]),
-    "addmm with factors": lambda e, s, x: torch.addmm(MIXED, s, SQUARE, alpha=2),
-    "the largest of all": lambda e, s, x: e + e.max(),
-    "a signal for a bias": lambda e, s, x: F.linear(e, SQUARE, s[0]),
-    "a buffer filled with one": lambda e, s, x: torch.zeros_like(s).fill_(s[0, 0]),
-    "a sum over all": lambda e, s, x: e + s.sum(),
+    # name: what is between, what the refusal says
+    "two signals": (lambda e, s, x: e * s, "a product of two signals"),
+    "a shifted gate": (lambda e, s, x: (torch.sigmoid(s) + 1) * e, "a product of two signals"),
+    "a pooled signal": (lambda e, s, x: F.avg_pool1d(e, 1) * s, "a product of two signals"),
+    "a matrix product of signals": (lambda e, s, x: e @ (s.mT @ s), "multiplies two signals"),
+    "a stack of matrices": (
+        lambda e, s, x: (e[:, None] @ torch.eye(4).double().expand(len(e), 4, 4))[:, 0],
+        "a stack of matrices",
+    ),
+    "division by a signal": (lambda e, s, x: s / (1 + e), "divides by a signal"),
+    "rounded division": (lambda e, s, x: torch.div(s, 0.1, rounding_mode="floor"), "or rounds one"),
+    "division of a constant by a signal": (lambda e, s, x: ONES / (1 + e), "divides by a signal"),
+    "addmm of a signal for a bias": (lambda e, s, x: torch.addmm(e, s, SQUARE), "multiplies two signals"),
+    "addmm of a signal for a matrix": (
+        lambda e, s, x: torch.addmm(MIXED[:1], ONES.expand(5, 4)[:, :1], s[:1]),
+        "multiplies two signals",
+    ),
+    "addmm with factors": (lambda e, s, x: torch.addmm(MIXED, s, SQUARE, alpha=2), "multiplies two signals"),
+    "the largest of all": (lambda e, s, x: e + e.max(), "without an axis"),
+    "a signal for a bias": (lambda e, s, x: F.linear(e, SQUARE, s[0]), "multiplies two signals"),
+    "a buffer filled with one": (lambda e, s, x: torch.zeros_like(s).fill_(s[0, 0]), "writes in place"),
+    "a sum over all": (lambda e, s, x: e + s.sum(), "without an axis"),
+    "sorted": (lambda e, s, x: s.sort(1).values, "sort cannot be explained"),
+    "a function that is not announced": (lambda e, s, x: Untold.apply(s), "a custom autograd function"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name):
-    net, x = between(REFUSED[name])
-    with pytest.raises(rnnxai.Error, match="relevance cannot be propagated"):
+    form, says = REFUSED[name]
+    net, x = between(form)
+    with pytest.raises(rnnxai.Error, match="relevance cannot be propagated") as raised:
         rnnxai.explain(net, x, 1, "lrp-eps", bounds=(0, 1))
+    assert says in str(raised.value)
 
 
 DROPPED = {

@@ -22,6 +22,9 @@ GATED = {
     "a gate that is constant": lambda e, s, x: CONSTANT_GATE * e,
     "a gate for all units": lambda e, s, x: torch.sigmoid(s[:, :1]) * e,
     "an outer product": lambda e, s, x: (torch.sigmoid(s)[:, :, None] * e[:, None]).sum(1),
+    "an outer product, in a row": lambda e, s, x: (torch.sigmoid(s)[:, :, None] * e[:, None]).flatten(1)[
+        :, 3:7
+    ],
     "no gate at all": lambda e, s, x: s * e,
 }
 

@@ -55,6 +55,13 @@ def test_alpha_and_beta_that_do_not_conserve(alpha, beta):
         AlphaBeta(alpha, beta)
 
 
+@pytest.mark.parametrize("bounds", [(-INF, 1), (0.5, INF), (-1, INF)])
+def test_half_a_range_is_no_range(bounds):
+    net, x = between(lambda e, s, x: e)
+    with pytest.raises(rnnxai.Error, match="with an infinite end only"):
+        rnnxai.explain(net, x + 0.5 * (bounds[0] == 0.5), 0, "dtd", bounds=bounds)
+
+
 def test_what_the_box_rule_refuses_is_named():
     net, x = between(lambda e, s, x: torch.cat([x[:, :2], e[:, 2:]], 1))
     with pytest.raises(rnnxai.Error, match="'out' reads bounded values and non-negative values, but"):

@@ -92,3 +92,46 @@ def test_kernels_of_any_sides(padding):
         torch.testing.assert_close(rnnxai.explain(net, images, 1, method), images * gradient)
     _, ledger = rnnxai.explain(net, images, 1, "lrp-0", return_ledger=True)
     assert_closed(ledger)
+
+
+class Lateral(Cell):
+    """A convolution reads an image beside the state, which is left out at the first step."""
+
+    def __init__(self, projects):
+        super().__init__()
+        self.convolution = Convolution(1, (1, 2), 2, (3, 2), "same", "plain")
+        self.out, self.projects = Affine(1, (2 * 12,), 3, "plain"), projects
+
+    def prepare(self, patches):
+        images = patches.unflatten(-1, (1, 3, 4))
+        return self.convolution.project(images) if self.projects else images.unbind(1)
+
+    def step(self, prepared, state):
+        use = self.convolution.complete if self.projects else self.convolution
+        return torch.relu(use(prepared, *([] if state is None else [state])))
+
+    def readout(self, state):
+        return self.out(state.flatten(2))
+
+
+@pytest.mark.parametrize("projects", [False, True])
+def test_a_state_of_images(projects):
+    net = Classifier(Lateral(projects), (3, 8), 2).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    leaf = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    for method in ("taylor", "lrp-0"):
+        torch.testing.assert_close(rnnxai.explain(net, images, 1, method), images * gradient)
+    for method in ("lrp-0", "lrp-w2", "lrp-flat"):
+        _, ledger = rnnxai.explain(net, images, 1, method, return_ledger=True)
+        assert_closed(ledger)
+    with torch.no_grad():
+        net.cell.convolution.weight.zero_()  # nobody but the inputs' values says who gets what
+        net.cell.out.bias.fill_(1.0)
+    rules = {"convolution": "lrp-0", "*": "lrp-flat"}
+    found, ledger = rnnxai.explain(net, images, 1, "lrp", rules=rules, return_ledger=True)
+    assert found.any()
+    assert not ledger.table().initial_state.any()  # a state that is left out is nothing

@@ -6,6 +6,7 @@ from small import INF, MIXED, ONES, SQUARE, B, N, S, between, filled
 from torch import nn
 from torch.nn import functional as F
 
+import rnnxai
 from rnnxai.explain import check
 
 
@@ -117,8 +118,10 @@ READS = {
     "a gate less 1": (lambda e, s, x: torch.sigmoid(s) - 1, S, False),
     "1 - a gate": (lambda e, s, x: 1 - torch.sigmoid(s), N, False),
     "1/2 - a gate": (lambda e, s, x: 0.5 - torch.sigmoid(s), S, False),
+    "a column of x times mixed": (lambda e, s, x: x[:, :1] * MIXED, S, True),
     "pooled e": (lambda e, s, x: F.avg_pool1d(e, 1), N, False),
     "pooled s": (lambda e, s, x: F.avg_pool1d(s, 1), S, False),
+    "pooled relu x": (lambda e, s, x: F.avg_pool1d(torch.relu(x), 1), N, False),
     "pooled x": (lambda e, s, x: F.avg_pool1d(x, 1), B, False),
     "mean of e": (lambda e, s, x: torch.stack([e, e]).mean(0), N, False),
     "flipped x": (lambda e, s, x: x.flip(1), B, True),
@@ -140,6 +143,22 @@ def test_domains(name):
     table = check(net, x, "lrp", bounds=(0.0, 1.0), rules=rules)
     last = table[table.layer == "out"].iloc[0]
     assert (last.reads, last.rule) == (reads, "flat" if is_input else "w^2")
+
+
+@pytest.mark.parametrize("name", READS)
+def test_that_the_books_are_kept_changes_no_map(name):
+    form, _, _ = READS[name]
+    net, x = between(form)
+    options = {"rules": {"input": "lrp-flat", "*": "lrp-w2"}, "bounds": (0.0, 1.0), "gates": "half"}
+    found, _ = rnnxai.explain(net, x, 0, "lrp", return_ledger=True, **options)
+    torch.testing.assert_close(found, rnnxai.explain(net, x, 0, "lrp", **options))
+
+
+def test_a_constant_is_no_pixel_of_any_value():
+    net, x = between(lambda e, s, x: filled(torch.ones(5, 4).double(), x))
+    for bounds in ((-INF, INF), None):
+        table = check(net, x, "lrp-eps", bounds=bounds)
+        assert table[table.layer == "out"].iloc[0].reads == S
 
 
 PADDED = {

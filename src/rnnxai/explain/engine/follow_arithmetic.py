@@ -206,7 +206,7 @@ def multiply(recorder: Recorder, name: str, gate: Tensor, signal: Tensor) -> Ten
     return result
 
 
-def follow_extreme(recorder: Recorder, func: Callable[..., Any], input: Any, other: Any) -> Any:
+def follow_extreme(recorder: Recorder, func: Callable[..., Any], input: Tensor, other: Tensor) -> Any:
     """Follow the larger or smaller of two, which takes all; ties are halved."""
     name = name_of(func)
     if not recorder.any_signal([input, other], name):
@@ -242,8 +242,8 @@ def follow_max(recorder: Recorder, func: Callable[..., Any], input: Tensor, *arg
     return func(input, *args, **kwargs)
 
 
-def _is_zero(x: Any) -> bool:
-    return isinstance(x, Tensor) and not x.requires_grad and not bool(x.any())
+def _is_zero(x: Tensor) -> bool:
+    return not x.requires_grad and not bool(x.any())
 
 
 def _at_least(constant: Any, least: float) -> bool:

@@ -94,13 +94,13 @@ def activate(
 
 def _gradient(
     function: Callable[[Tensor], Tensor],
-    derivative: Callable[[Tensor, Tensor], Tensor] | None,
+    derivative: Callable[[Tensor], Tensor] | None,
     x: Tensor,
     y: Tensor,
     cotangent: Tensor,
 ) -> Tensor:
     if derivative is not None:
-        return cotangent * derivative(x, y)
+        return cotangent * derivative(y)
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(function(x), x, cotangent)

@@ -33,7 +33,7 @@ def linear(
 
 def matmul(recorder: Recorder, func: Callable[..., Any], input: Tensor, other: Tensor) -> Tensor:
     """Follow x W with a constant matrix W."""
-    if recorder.is_signal(other, name_of(func)) or (input in recorder.signals and other.dim() != 2):
+    if input in recorder.signals and other.dim() != 2:
         return _two_signals(recorder, func, input, other)
     return _affine(
         recorder, func, "dense", DENSE, input, other, None, (-1, 1), (input, other), transposed=True
@@ -44,7 +44,7 @@ def addmm(
     recorder: Recorder, func: Callable[..., Any], input: Tensor, mat1: Tensor, mat2: Tensor, **kw: Any
 ) -> Tensor:
     """Follow b + x W with constant b and W."""
-    if kw or recorder.is_signal(input, name_of(func)) or recorder.is_signal(mat2, name_of(func)):
+    if kw:
         return _two_signals(recorder, func, input, mat1, mat2, **kw)
     return _affine(
         recorder, func, "dense", DENSE, mat1, mat2, input, (-1, 1), (input, mat1, mat2), transposed=True

@@ -52,7 +52,7 @@ def average_pool(
             (0, *_tuple(padding)),
         )
         pooled = F.avg_pool2d(one.unsqueeze(-2), kernel, step, margin, ceil_mode, count_include_pad, 1)
-        return pooled.squeeze(-2)
+        return pooled.flatten()
 
     return _pool(recorder, label_of(func), input, average, lambda one: average(one) / count(one), axes)
 
@@ -95,8 +95,8 @@ def _pool(
     """Connect a pooling; `weight_of` maps ones to the weight that each window gives to each of its inputs."""
     with torch.no_grad():
         z = average(x.detach())
-        # All samples and channels have the same windows, so one of each tells the weights.
-        weight = weight_of(x.new_ones(*[1] * (x.dim() - axes), *x.shape[-axes:]))
+        # All samples and channels have the same windows, so one channel tells the weights.
+        weight = weight_of(x.new_ones(1, *x.shape[-axes:]))
     window = Window(lambda v: average(v) / weight, tuple(range(-axes, 0)))
     return _window(recorder, name, x, z, window, weight)
 
@@ -225,7 +225,7 @@ def _padded(
 ) -> Tensor:
     signal = recorder.signals[x]
     result: Tensor = Padding.apply(recorder.walk, recorder.place(name, numbers), move, x)
-    if signal.domain is Domain.BOUNDED and signal.bounds is not None:
+    if signal.bounds is not None:
         low, high = signal.bounds
         signal = signal if low <= 0 <= high else Signal(Domain.SIGNED, is_input=signal.is_input)
     recorder.signals[result] = signal.numbered(numbers)

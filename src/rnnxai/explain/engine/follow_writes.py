@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnxai.errors import Error
 from rnnxai.explain.engine.recorder import Filled, Recorder
 from rnnxai.explain.engine.signals import beside
 
@@ -18,7 +19,7 @@ def put(recorder: Recorder, x: Tensor, index: Any, value: Tensor) -> Tensor:
     if known is None:
         remains = torch.ones(x.shape, dtype=torch.bool, device=x.device)
         given = [recorder.signals[x]] if x in recorder.signals else []
-        constants = None if given else x.detach().clone()
+        constants = None if given else x.detach()
         known = Filled(remains, given, constants)
     remains = known.remains.clone()
     remains[index] = False
@@ -44,6 +45,8 @@ def _numbers(recorder: Recorder, x: Tensor, index: Any, value: Tensor) -> Tensor
         return numbers
     numbers = x.new_full(x.shape, -1, dtype=torch.float64)
     numbers[index] = theirs
+    if not bool((numbers < 0).any()):
+        return numbers
     batch = recorder.signals[recorder.leaves[0]].numbers
     rest = _numbers_of_rest(numbers, largest=0.0 if batch is None else float(batch.max()))
     return torch.where(numbers < 0, rest, numbers)
@@ -54,8 +57,13 @@ def _numbers_of_rest(numbers: Tensor, largest: float) -> Tensor:
 
     Samples change along one axis at most. Where they are in the order of the batch it is that axis, whatever
     has been written so far; otherwise it is one along which no two samples share a place.
+
+    Raises
+    ------
+    Error
+        If there is none.
     """
-    along_an_axis = torch.zeros(1, dtype=numbers.dtype, device=numbers.device)
+    along_an_axis = None
     for axis in range(numbers.dim()):
         others = [a for a in range(numbers.dim()) if a != axis]
         highest = numbers.amax(others, keepdim=True) if others else numbers
@@ -66,4 +74,9 @@ def _numbers_of_rest(numbers: Tensor, largest: float) -> Tensor:
         if bool(((highest < 0) | (highest == order)).all()):
             return order.clamp(max=largest)
         along_an_axis = highest.clamp(min=0)
+    if along_an_axis is None:
+        raise Error(
+            f"samples stand along several axes of a buffer of shape {tuple(numbers.shape)}, so "
+            "the books cannot say whose its constants are; fill it whole, or explain without a ledger"
+        )
     return along_an_axis

@@ -13,7 +13,7 @@ from rnnxai.explain.engine.functions import SIGMOID
 from rnnxai.explain.engine.layer import Layer
 from rnnxai.explain.engine.recorder import Recorder
 from rnnxai.models.convolution import Convolution
-from rnnxai.models.layers import PartedLinear, gate, time_step
+from rnnxai.models.layers import PartedLinear, Projected, gate, time_step
 
 DENSE = maps.Dense()
 
@@ -47,19 +47,19 @@ def project(recorder: Recorder, func: Any, layer: PartedLinear, x: Tensor) -> Se
     links = recorder.project(record, 0, rows, [x.shape[2]] * x.shape[1])
     with torch.no_grad():
         values = layer.project(x)
-    return [(part, link, value[0]) for (part, link), value in zip(links, values, strict=True)]
+    return [(part, link, value) for (part, link), value in zip(links, values, strict=True)]
 
 
 def complete(recorder: Recorder, func: Any, layer: PartedLinear, projected: Any, *rest: Tensor) -> Tensor:
     """Follow the other parts of one step."""
     record = _record(recorder, layer)
-    if isinstance(projected, Tensor):
+    if isinstance(projected, Projected):
         raise Error(f"layer {record.name!r} projects a constant; only what depends on the input needs it")
     first, link, value = projected
     with torch.no_grad():
-        z = layer.complete(value.unsqueeze(0), *rest)[0]
+        z = layer.complete(value, *rest)[0]
     singles = [recorder.move(Tensor.__getitem__, x, 0) for x in rest]
-    singles += _absent(layer, 1 + len(rest), value)
+    singles += _absent(layer, 1 + len(rest), value.sums[0])
     others = [
         recorder.part(record, index, x, zero=index > len(rest)) for index, x in enumerate(singles, start=1)
     ]
@@ -71,7 +71,8 @@ def complete(recorder: Recorder, func: Any, layer: PartedLinear, projected: Any,
 
 def _absent(layer: PartedLinear, given: int, like: Tensor) -> list[Tensor]:
     """Return the parts that are left out at the first step: initial states of zeros."""
-    lead, places = like.shape[: -layer.axes], like.shape[1 - layer.axes :] if layer.axes > 1 else ()
+    lead = like.shape[: -layer.axes]
+    places = like.shape[len(lead) + 1 :]
     widths = [columns.stop - columns.start for columns in layer.columns[given:]]
     return [like.new_zeros(*lead, width, *places) for width in widths]
 

@@ -60,7 +60,7 @@ class Activation(NamedTuple):
     domain : Domain
         Of its output.
     derivative : callable or None
-        (x, y) to the derivative, where there is a faster way than autograd's.
+        The output to the derivative, where there is a faster way than autograd's.
     is_gate : bool
         Whether its output, between 0 and 1, may control other signals.
     stops : bool
@@ -70,15 +70,15 @@ class Activation(NamedTuple):
     """
 
     domain: Domain
-    derivative: Callable[[Tensor, Tensor], Tensor] | None = None
+    derivative: Callable[[Tensor], Tensor] | None = None
     is_gate: bool = False
     stops: bool = False
     keeps_sign: bool = True
 
 
-RELU = Activation(Domain.NON_NEGATIVE, lambda x, y: y > 0, stops=True)
-SIGMOID = Activation(Domain.NON_NEGATIVE, lambda x, y: y * (1 - y), is_gate=True)
-_TANH = Activation(Domain.SIGNED, lambda x, y: 1 - y * y)
+RELU = Activation(Domain.NON_NEGATIVE, lambda y: y > 0, stops=True)
+SIGMOID = Activation(Domain.NON_NEGATIVE, lambda y: y * (1 - y), is_gate=True)
+_TANH = Activation(Domain.SIGNED, lambda y: 1 - y * y)
 _SIGNED = Activation(Domain.SIGNED)
 ACTIVATIONS: Mapping[Function, Activation] = {
     **dict.fromkeys([torch.relu, Tensor.relu, F.relu], RELU),
@@ -172,9 +172,7 @@ def replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
 
 
 def depends_on(value: Tensor, leaves: list[Tensor]) -> bool:
-    """Tell whether autograd can walk back from a value to one of some leaves."""
-    if any(value is leaf for leaf in leaves):
-        return True
+    """Tell whether autograd can walk back from a computed value to one of some leaves."""
     seen, ahead = set(), [value.grad_fn]
     while ahead:
         node = ahead.pop()

@@ -29,7 +29,8 @@ class Inputs:
     @property
     def data(self) -> Tensor:
         """The values in one tensor; of a packed sequence its rows."""
-        return self.values.data if isinstance(self.values, PackedSequence) else self.values
+        data: Tensor = self.values.data
+        return data
 
     def __len__(self) -> int:
         if isinstance(self.values, PackedSequence):

@@ -245,14 +245,12 @@ def convolution(
     axes = len(kernel)
     strides, dilations = _each(stride, axes), _each(dilation, axes)
     surplus: tuple[int, ...] = ()
-    if padding == "valid":
-        paddings: tuple[int, ...] = (0,) * axes
-    elif padding == "same":
+    if padding == "same":
         missing = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
         paddings = tuple(n // 2 for n in missing)
         surplus = tuple(n % 2 for n in missing)
     else:
-        paddings = _each(cast(Any, padding), axes)  # torch refuses any other word
+        paddings = _each(0 if padding == "valid" else cast(Any, padding), axes)  # torch knows no other word
     return Convolution(tuple(kernel), strides, paddings, dilations, groups, surplus)
 
 

@@ -2,8 +2,9 @@
 
 What travels backward along autograd's graph is relevance itself, or the gradient: each operation asks the
 current strategy which of the two it carries, so one recorded forward pass serves any number of methods.
-Autograd does the rest: it walks through time, adds up what comes from several readers, and takes relevance
-through views and joins, which move it as they would move a gradient.
+Autograd does the rest: it walks through time, adds up what comes from several readers and along axes on which
+an operand was broadcast, and takes relevance through views and joins, which move it as they would move a
+gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -158,7 +159,7 @@ class Pass(Function):
     ) -> Tensor:
         """Return y, the function's value at x; `stops` tells guided backpropagation where to act."""
         ctx.set_materialize_grads(False)
-        ctx.walk, ctx.gradient, ctx.stops, ctx.shape = walk, gradient, stops, x.shape
+        ctx.walk, ctx.gradient, ctx.stops = walk, gradient, stops
         return y.view_as(y)
 
     @staticmethod
@@ -172,7 +173,7 @@ class Pass(Function):
             if strategy.guided and ctx.stops:
                 arrived = arrived.clamp(min=0)
             arrived = ctx.gradient(arrived)
-        return None, None, None, None, arrived.sum_to_size(ctx.shape)
+        return None, None, None, None, arrived
 
 
 class Product(Function):
@@ -211,8 +212,7 @@ class Product(Function):
             if not ctx.needs_input_grad[5]:  # a constant, such as an initial state
                 walk.book(place.name, place.step, "incoming", of_signal, place.numbers)
                 walk.book(place.name, place.step, "initial_state", of_signal, place.numbers)
-        down = None if of_gate is None else of_gate.sum_to_size(gate.shape)
-        return None, None, None, None, down, of_signal.sum_to_size(signal.shape)
+        return None, None, None, None, of_gate, of_signal
 
 
 class Source(Function):

@@ -19,7 +19,7 @@ from rnnxai.explain.engine.layer import Layer, Reading
 from rnnxai.explain.engine.operations import Apply, Call, Pass, Place, Projection, Source
 from rnnxai.explain.engine.parts import Part, PartStep, Projected
 from rnnxai.explain.engine.plan import Plan
-from rnnxai.explain.engine.samples import numbers_of_output
+from rnnxai.explain.engine.samples import numbers_of_output, numbers_of_several
 from rnnxai.explain.engine.signals import Signal, Signals, beside
 from rnnxai.explain.engine.tokens import Tokens
 from rnnxai.explain.engine.walk import Walk
@@ -210,8 +210,8 @@ class Recorder:
     def _numbers_of(self, parts: Sequence[Part | PartStep], z: Tensor, axes: Sequence[int]) -> Tensor | None:
         if not self.keeps_books:
             return None
-        known = [part.numbers for part in parts if part.numbers is not None]
-        return numbers_of_output(max(known, key=Tensor.numel), z, axes)
+        known = [numbers_of_output(part.numbers, z, axes) for part in parts if part.numbers is not None]
+        return numbers_of_several(known, z.shape)
 
     def project(
         self, layer: Layer, index: int, x: Tensor, sizes: Sequence[int], *, at: int = 0
@@ -252,8 +252,8 @@ class Recorder:
         stops: bool = False,
     ) -> Tensor:
         """Connect y, an elementwise function of the signal x."""
-        if self.keeps_books and signal.numbers is not None and y.shape != x.shape:
-            signal = signal.hidden(signal.domain, signal.numbers.expand(y.shape), signal.is_gate)
+        if signal.numbers is not None:
+            signal = signal.numbered(signal.numbers.expand(y.shape))
         result: Tensor = Pass.apply(self.walk, y, gradient, stops, x)
         self.signals[result] = signal
         return result
@@ -321,5 +321,4 @@ class Recorder:
         if not self.keeps_books:
             return None
         known = [self.signals[x].numbers for x in tensors if x in self.signals]
-        largest = max((n for n in known if n is not None), key=Tensor.numel)
-        return largest.expand(result.shape)
+        return numbers_of_several([numbers for numbers in known if numbers is not None], result.shape)

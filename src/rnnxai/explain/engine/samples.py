@@ -12,6 +12,11 @@ from torch import Tensor
 
 from rnnxai.errors import Error
 
+MIXED = (
+    "the model mixes the samples of a batch, so no sample has an explanation of its own; explain one sample "
+    "at a time"
+)
+
 
 def number(x: Tensor) -> Tensor:
     """Return sample numbers in the shape of x, whose first axis is the batch.
@@ -42,12 +47,28 @@ def numbers_of_output(numbers: Tensor, z: Tensor, axes: Sequence[int]) -> Tensor
     for axis in axes:
         first = numbers.narrow(axis, 0, 1)
         if numbers.stride(axis) and bool((numbers != first).any()):
-            raise Error(
-                "the model mixes the samples of a batch, so no sample has an explanation of its own; explain "
-                "one sample at a time"
-            )
+            raise Error(MIXED)
         numbers = first
     return numbers.expand(z.shape)
+
+
+def numbers_of_several(known: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
+    """Return the sample numbers of what is computed element by element from tensors with these numbers.
+
+    Raises
+    ------
+    Error
+        If elements of different samples meet, because one sample was broadcast to all.
+    """
+    first, *others = (numbers.expand(shape) for numbers in known)
+    if any(bool((numbers != first).any()) for numbers in others if not _alike(numbers, first)):
+        raise Error(MIXED)
+    return first
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    """Tell without a look at their elements whether two views show the same."""
+    return a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
 
 
 def per_sample(values: Tensor, numbers: Tensor, count: int) -> Tensor:

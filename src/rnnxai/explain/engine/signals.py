@@ -124,4 +124,4 @@ def _fits(constants: Tensor, signal: Signal) -> bool:
     if signal.bounds is not None:
         low, high = signal.bounds
         return bool(((constants >= low) & (constants <= high)).all())
-    return signal.domain is Domain.SIGNED
+    return False

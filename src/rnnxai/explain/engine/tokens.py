@@ -25,13 +25,13 @@ class Tokens:
     """
 
     def __init__(self) -> None:
-        self.per_sample = 1
+        self.per_sample: int  # from the beginning on
         self.places: list[Tensor] = []
         self._places: MutableMapping[Tensor, Tensor | None] = WeakTensorKeyDictionary()
 
     def begin(self, tokens: Tensor) -> None:
         """Note the model's input."""
-        self.per_sample = max(1, tokens[0].numel())
+        self.per_sample = tokens[0].numel()
         self._places[tokens] = torch.arange(tokens.numel(), device=tokens.device).view(tokens.shape)
 
     def among(self, items: Iterable[Any]) -> bool:
