@@ -169,12 +169,16 @@ def content_digest(file: h5py.File) -> str:
 
 
 def _part(part: Any) -> list[Any]:
-    regions = ([list(map(int, edge)) for edge in _edges(space)] for space in (part.vspace, part.src_space))
-    return [part.file_name, part.dset_name, *regions]
+    return [part.file_name, part.dset_name, *map(_region, (part.vspace, part.src_space))]
 
 
-def _edges(space: h5py.h5s.SpaceID) -> Any:
-    return space.get_select_bounds()
+def _region(space: h5py.h5s.SpaceID) -> Any:
+    if space.get_select_type() == h5py.h5s.SEL_ALL:
+        return "all"
+    first, last = (np.asarray(corner, dtype=np.int64) for corner in space.get_select_bounds())
+    if np.prod(last - first + 1) == space.get_select_npoints():  # a box, which HDF5 may describe in many ways
+        return [first.tolist(), last.tolist()]
+    return np.asarray(space.get_select_hyper_blocklist()).tolist()
 
 
 def _attributes(item: Any, places: Mapping[int, str], without: tuple[str, ...] = ()) -> dict[str, Any]:

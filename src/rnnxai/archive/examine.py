@@ -23,7 +23,7 @@ from rnnxai.archive.format import (
     MAX_SAMPLES,
     PROVENANCE,
 )
-from rnnxai.archive.hdf5 import DAMAGE
+from rnnxai.archive.hdf5 import DAMAGE, virtual_files
 from rnnxai.archive.numbers import Numbers
 from rnnxai.archive.read import layout_of
 from rnnxai.errors import Error
@@ -137,13 +137,11 @@ class _Examination:
     def sources(self, file: h5py.File) -> None:
         """Look for the files that a join is made of."""
         recorded = json.loads(file.attrs["inputs_json"])
-        parts = {
-            part.file_name
-            for _, item in objects(file)
-            if isinstance(item, h5py.Dataset) and item.is_virtual
-            for part in item.virtual_sources()
-        }
-        for name in sorted(parts | recorded.keys()):
+        named: set[str] = set()
+        for _, item in objects(file):
+            if isinstance(item, h5py.Dataset) and item.is_virtual:
+                named |= virtual_files(item)
+        for name in sorted(named | recorded.keys()):
             self.found += source_damage(self.path.parent, name, recorded.get(name))
 
     def add(self, kind: str, where: str, message: str) -> None:

@@ -1,12 +1,13 @@
 """What all files of the format have in common: filters, dimension scales, a seal, and how they are opened."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from rnnxai.archive.format import CONVENTIONS, DIMENSIONS, FILTERS, FORMAT, TABLE_ROWS, Field
 from rnnxai.errors import Error
@@ -101,6 +102,54 @@ def write_array(parent: h5py.Group, field: Field, values: Any) -> None:
     dataset = _dataset(parent, field.name, values.shape, field.dtype)
     dataset[...] = values
     describe(dataset, field)
+
+
+class Part(NamedTuple):
+    """A box of a virtual array, and the box of the same shape that it is read from."""
+
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+    file: str
+    array: str
+    source_shape: tuple[int, ...]
+    source_start: tuple[int, ...] | None = None
+    """None where it is all of the source."""
+    source_box: tuple[int, ...] | None = None
+    """Shape of the box in the source, if that has other axes; one with as many values."""
+
+
+def write_virtual(
+    parent: h5py.Group,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    parts: Iterable[Part],
+    missing: float = 0,
+) -> h5py.Dataset:
+    """Add an array that is read from other arrays; what no part covers is `missing`.
+
+    As h5py's ``create_virtual_dataset``, which lets HDF5 write the time into the file.
+    """
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_obj_track_times(False)
+    plan.set_fill_value(np.asarray(missing, dtype=dtype))
+    for part in parts:
+        target, source = h5py.h5s.create_simple(shape), h5py.h5s.create_simple(part.source_shape)
+        target.select_hyperslab(part.start, part.shape)
+        if part.source_start is None:
+            source.select_all()
+        else:
+            source.select_hyperslab(part.source_start, part.source_box or part.shape)
+        file = part.file.replace("%", "%%")  # HDF5 has a use for a single one
+        plan.set_virtual(target, file.encode(), part.array.encode(), source)
+    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
+    space = h5py.h5s.create_simple(shape)
+    return h5py.Dataset(h5py.h5d.create(parent.id, name.encode(), kind, space, plan))
+
+
+def virtual_files(array: h5py.Dataset) -> set[str]:
+    """Return the names of the files that a virtual array is read from."""
+    return {part.file_name.replace("%%", "%") for part in array.virtual_sources()}
 
 
 def describe(dataset: h5py.Dataset, field: Field) -> None:
