@@ -12,6 +12,7 @@ from rnnxai.config_errors import lines
 from rnnxai.config_sections import (
     ArchitectureSettings,
     ArchiveSettings,
+    ComparisonSettings,
     DataSettings,
     Definition,
     Experiment,
@@ -33,6 +34,7 @@ from rnnxai.errors import Error
 from rnnxai.models.zoo import MODELS
 from rnnxai.plugins import add_folders, constant
 from rnnxai.registry import Entry
+from rnnxai.scoring.comparisons import OTHERS
 from rnnxai.scoring.scores import SCORES
 from rnnxai.training.settings import TrainSettings
 
@@ -60,6 +62,9 @@ class Config(Settings):
         description="What is computed of each sample with marks.",
     )
     statistics: StatisticsSettings = StatisticsSettings()
+    comparisons: Mapping[Name, ComparisonSettings] = Field(
+        {}, description="Architectures that stand together in figures and tables; all, if left out."
+    )
     figures: FigureSettings = FigureSettings()
     report: ReportSettings = ReportSettings()
     accuracy_gate: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
@@ -175,6 +180,12 @@ def _in_scores(config: Config) -> Iterator[str]:
         yield f"scores: cosine is missing beside {', '.join(names) or 'nothing'}; the figures show it"
 
 
+def _in_comparisons(config: Config) -> Iterator[str]:
+    for name in config.comparisons:
+        if name == OTHERS:
+            yield f"comparisons: {name} is what remains of all; another name would be right"
+
+
 def _in_overrides(config: Config) -> Iterator[str]:
     experiments = config.experiments.values()
     for index, override in enumerate(config.overrides):
@@ -234,5 +245,5 @@ def _elsewhere(config: Config) -> Iterator[str]:
         )
 
 
-CHECKS = (_in_experiments, _in_cells, _in_explainers, _in_scores, _in_overrides, _elsewhere)
+CHECKS = (_in_experiments, _in_cells, _in_explainers, _in_scores, _in_comparisons, _in_overrides, _elsewhere)
 """What no single value shows: each yields one line for each thing that does not fit the rest."""

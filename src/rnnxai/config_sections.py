@@ -30,6 +30,7 @@ COLUMNS = frozenset(
         "explainer",
         "n",
         "n_undefined",
+        "n_maps",
         "accuracy",
         "conservation_max_error",
         "cosine_zero",
@@ -265,10 +266,36 @@ class StatisticsSettings(Settings):
     resamples: int = Field(10_000, ge=1, description="Bootstrap resamples.")
 
 
+class ComparisonSettings(Settings):
+    """Architectures that stand together in figures and tables."""
+
+    architectures: tuple[Architecture, ...] = Field(min_length=1)
+    baselines: tuple[Architecture, ...] = Field(
+        (), description="What the others are compared with; the first architecture if left out."
+    )
+
+    @model_validator(mode="after")
+    def _among_them(self) -> Self:
+        for baseline in self.baselines:
+            if baseline not in self.architectures:
+                raise ValueError(
+                    f"baseline {baseline!r} is not compared; allowed: {', '.join(self.architectures)}"
+                )
+        return self
+
+
 class FigureSettings(Settings):
     """What figures show."""
 
     samples: int = Field(6, ge=1, le=24, description="Samples in a heatmap grid.")
+    choice: Literal["rule", "thesis"] = Field(
+        "rule",
+        description="Samples by rule (first right of each class, best, median, worst), or the thesis' own.",
+    )
+    step_class: int = Field(1, ge=0, description="Class whose relevance per step is drawn for single images.")
+    overview: tuple[Architecture, ...] = Field(
+        (), description="Architectures of the overview; up to five of the study if left out."
+    )
 
 
 class ReportSettings(Settings):

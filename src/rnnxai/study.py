@@ -14,6 +14,7 @@ from rnnxai.explain.methods import METHODS
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.zoo import MODELS
 from rnnxai.plugins import is_reference
+from rnnxai.scoring.comparisons import Comparison, comparisons_of
 from rnnxai.scoring.scores import SCORES
 from rnnxai.training.settings import TrainSettings
 
@@ -90,6 +91,14 @@ class Study:
     def of_dataset(self, dataset: str) -> list[Case]:
         """Return the cases on one data set."""
         return [case for case in self.cases if case.dataset == dataset]
+
+    def comparisons(self, dataset: str) -> list[Comparison]:
+        """Return which architectures of a data set stand together, and their baselines."""
+        defined = {
+            name: (comparison.architectures, comparison.baselines)
+            for name, comparison in self.config.comparisons.items()
+        }
+        return comparisons_of((case.architecture for case in self.of_dataset(dataset)), defined)
 
     def architecture(self, name: str) -> ArchitectureSettings:
         """Return which cell an architecture is made of, and its sizes where they are not the cell's own."""

@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rnnxai.scoring import localisation as of_maps
 from rnnxai.scoring.blocks import block_cosine, cosine, majority_share
+from rnnxai.scoring.pixels import mass_accuracy, rank_accuracy
+from rnnxai.scoring.reductions import MapBatch, Reductions
 from rnnxai.scoring.statistics import bootstrap_interval, mean_interval
 
 BLOCKS = st.integers(1, 6)
@@ -89,3 +92,94 @@ def test_intervals_hold_the_mean_and_move_with_the_values(values, shift):
         assert low - 1e-12 <= high
         np.testing.assert_allclose(interval(sample + shift), (low + shift, high + shift), atol=1e-9)
     assert mean_interval(sample).low - 1e-12 <= sample.mean() <= mean_interval(sample).high + 1e-12
+
+
+@st.composite
+def masked(draw):
+    """Maps (N, H, W) of either sign with true pixels, at least one of each sample and not all of them."""
+    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(2, 5)))
+    maps = draw(arrays(np.float64, shape, elements=st.one_of(st.just(0.0), st.floats(-1e3, 1e3, width=16))))
+    truth = draw(arrays(np.bool_, shape))
+    truth[:, 0, 0], truth[:, 0, 1] = True, False
+    return maps, truth
+
+
+LOOKS = (mass_accuracy, rank_accuracy)
+
+
+@given(masked())
+def test_looks_lie_between_0_and_1_and_need_positive_relevance(case):
+    maps, truth = case
+    for score in LOOKS:
+        values, status = score(maps, truth)
+        assert (np.isnan(values) == (status > 0)).all()
+        assert ((status == 0) == (maps > 0).any(axis=(1, 2))).all()
+        assert ((values[status == 0] >= 0) & (values[status == 0] <= 1)).all()
+
+
+@given(masked(), st.floats(0.1, 10))
+def test_a_uniform_map_scores_the_share_of_true_pixels(case, height):
+    maps, truth = case
+    for score in LOOKS:
+        found = score(np.full_like(maps, height), truth)[0]
+        np.testing.assert_allclose(found, truth.mean(axis=(1, 2)), rtol=1e-12)
+
+
+@given(masked())
+def test_relevance_on_true_pixels_alone_scores_1_and_beside_them_0(case):
+    maps, truth = case
+    positive = np.abs(maps) + 1
+    for score in LOOKS:
+        np.testing.assert_allclose(score(positive * truth, truth)[0], 1, rtol=1e-12)
+    assert (mass_accuracy(positive * ~truth, truth)[0] == 0).all()
+
+
+@given(masked(), st.floats(-20, 20), st.randoms(use_true_random=False))
+def test_looks_depend_on_neither_scale_nor_negative_relevance_nor_order(case, power, random):
+    maps, truth = case
+    order = random.sample(range(maps[0].size), maps[0].size)
+
+    def shuffled(array):
+        return array.reshape(len(array), -1)[:, order].reshape(array.shape)
+
+    for score in LOOKS:
+        expected = score(maps, truth)[0]
+        np.testing.assert_allclose(score(np.maximum(maps, 0) * 10**power, truth)[0], expected, rtol=1e-9)
+        np.testing.assert_allclose(score(shuffled(maps), shuffled(truth))[0], expected, rtol=1e-9)
+
+
+@given(masked())
+def test_ranks_depend_on_the_order_of_pixels_alone(case):
+    maps, truth = case
+    positive = np.maximum(maps, 0)
+    steep = np.where(positive > 0, positive**3 + positive, 0)
+    np.testing.assert_array_equal(rank_accuracy(steep, truth)[0], rank_accuracy(positive, truth)[0])
+
+
+@given(masked())
+def test_the_mean_over_all_ways_of_breaking_ties(case):
+    maps, truth = case
+    maps = np.round(np.maximum(maps, 0) / 300)  # few values, many ties
+    exact = rank_accuracy(maps, truth)[0]
+    random = np.random.default_rng(0)
+    drawn = [rank_accuracy(maps + 1e-6 * random.random(maps.shape), truth)[0] for _ in range(200)]
+    defined = ~np.isnan(exact)
+    np.testing.assert_allclose(np.mean(drawn, axis=0)[defined], exact[defined], atol=0.2)
+
+
+@given(marked(), st.integers(1, 3), st.integers(1, 3))
+def test_the_share_on_blocks_times_the_share_on_ink_is_the_mass(case, height, columns):
+    vectors, marks = case
+    random = np.random.default_rng(height)
+    shape = (len(marks), height, columns * marks.shape[1])
+    maps = random.random(shape) * np.repeat(vectors, columns, axis=1)[:, None]
+    pictures = random.integers(0, 256, shape).astype(np.uint8)
+    blocks = maps.reshape(len(marks), height, marks.shape[1], columns).sum(axis=(1, 3))
+    batch = [MapBatch(np.arange(len(marks)), maps[:, None], pictures)]
+    total = maps.sum(axis=(1, 2))
+    reductions = Reductions(marks, blocks, blocks, blocks, blocks, total, total, maps=batch)
+    mass, share, ink = (
+        score(reductions)[0] for score in (of_maps.mass_accuracy, of_maps.majority_share, of_maps.ink_share)
+    )
+    known = ~np.isnan(mass) & ~np.isnan(ink)
+    np.testing.assert_allclose(mass[known], (share * ink)[known], rtol=1e-9)

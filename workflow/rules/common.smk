@@ -4,7 +4,7 @@ import json
 import re
 import signal
 import sys
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from functools import cache
 from math import ceil
 from os import environ, pathsep
@@ -16,7 +16,6 @@ from snakemake.exceptions import WorkflowError
 from rnnxai.benchmarks import longest_seconds
 from rnnxai.config import check_config
 from rnnxai.errors import Error
-from rnnxai.figures.catalogue import FIGURES
 from rnnxai.files import write_text
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import check_holder, end_orphans, exclusive, holder_of
@@ -189,60 +188,3 @@ def archives_of(group):
 def every_archive():
     paths = [path for group in STUDY.groups for path in archives_of(group).values()]
     return [path.format(**case._asdict()) for case in STUDY.cases for path in paths]
-
-
-# --- figures -----------------------------------------------------------------------------------------------
-
-
-def figure_code(name):
-    return code(f"{name.replace('-', '_')}_figure.py", FIGURES.target(name))
-
-
-def figure_files(stem, name, **labels):
-    """Outputs of a figure. The report shows the PNG; the others lie beside it."""
-    stem = f"{RESULTS}/figures/{stem}"
-    shown = report(
-        f"{stem}.png",
-        category="Figures",
-        subcategory=name.replace("-", " ").capitalize(),
-        labels=labels,
-        caption=f"../report/{name}.rst",
-    )
-    return {"png": shown} | {ending: f"{stem}.{ending}" for ending in ("svg", "pdf", "csv")}
-
-
-def compared(wildcards):
-    """The networks a figure compares: those of its data set, steps and, where it has one, fold."""
-    wanted = {key: value for key, value in wildcards.items() if key in Case._fields}
-    return [
-        case for case in STUDY.cases if all(str(getattr(case, key)) == value for key, value in wanted.items())
-    ]
-
-
-EXPLAINERS = {name: path for group in STUDY.groups for name, path in archives_of(group).items()}
-CONSERVING = [member.name for group in STUDY.groups.values() for member in group if may_conserve(member)]
-
-
-def cells(wildcards, explainers):
-    """Archives of the networks that a figure compares, by architecture and explainer."""
-    return {
-        (case.architecture, explainer): EXPLAINERS[explainer].format(**case._asdict())
-        for case in compared(wildcards)
-        for explainer in explainers
-    }
-
-
-def every_figure():
-    figures = []
-    for dataset in STUDY.datasets:
-        cases = STUDY.of_dataset(dataset)
-        if CONFIG.datasets[dataset].marked:
-            figures.append(f"cosine/{dataset}")
-        for steps in dict.fromkeys(case.steps for case in cases):
-            folds = [case.fold for case in cases if case.steps == steps]
-            fold = "quality" if "quality" in folds else min(folds)
-            figures.append(f"heatmaps/{dataset}-t{steps}-fold-{fold}")
-            if CONSERVING:
-                figures.append(f"where-did-the-score-go/{dataset}-t{steps}-fold-{fold}")
-            figures.append(f"training-curves/{dataset}-t{steps}")
-    return [f"{RESULTS}/figures/{figure}.png" for figure in figures]

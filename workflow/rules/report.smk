@@ -15,7 +15,7 @@ def contents(paths):
 rule report:
     input:
         figures=every_figure(),
-        tables=rules.summary.output,
+        tables=[*rules.summary.output, *every_table()],
         archives=every_archive(),
         datasets=[f"{RESULTS}/datasets/{dataset}.h5" for dataset in STUDY.datasets],
         metrics=[f"{RESULTS}/models/{path_of(case)}.metrics.jsonl" for case in STUDY.cases],
@@ -43,7 +43,7 @@ rule report:
 rule snakemake_report:
     input:
         figures=every_figure(),
-        tables=rules.summary.output,
+        tables=[*rules.summary.output, *every_table()],
     output:
         f"{RESULTS}/snakemake-report.html",
     log:

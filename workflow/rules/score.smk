@@ -28,6 +28,28 @@ rule score:
         "../scripts/score.py"
 
 
+rule references:
+    input:
+        f"{RESULTS}/datasets/{{dataset}}.h5",
+    output:
+        f"{RESULTS}/scores/{{dataset}}/references.csv",
+    log:
+        f"{RESULTS}/logs/references/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/references/{{dataset}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=10,
+    params:
+        scores=canonical([score.model_dump() for score in CONFIG.scores]),
+        code=code("references.py", *code_of_scores(CONFIG.scores)),
+    script:
+        "../scripts/references.py"
+
+
 rule summary:
     input:
         rows=[
@@ -48,6 +70,12 @@ rule summary:
             labels={"table": "summary over folds"},
             caption="../report/summary.rst",
         ),
+        differences=report(
+            f"{RESULTS}/scores/differences.csv",
+            category="Tables",
+            labels={"table": "differences between architectures"},
+            caption="../report/differences.rst",
+        ),
     log:
         f"{RESULTS}/logs/summary.log",
     benchmark:
@@ -60,10 +88,15 @@ rule summary:
         runtime=10,
     params:
         statistics=canonical(CONFIG.statistics.model_dump()),
+        folds=canonical({name: CONFIG.datasets[name].folds for name in STUDY.datasets}),
+        comparisons=canonical(
+            {name: [astuple(each) for each in STUDY.comparisons(name)] for name in STUDY.datasets}
+        ),
         code=code("summary.py"),
     script:
         "../scripts/summary.py"
 
 
 localrules:
+    references,
     summary,

@@ -1,7 +1,11 @@
-"""A grid of heatmaps: the same samples explained by every architecture and explainer (Fig. 3.11)."""
+"""A grid of heatmaps: the same samples explained by every architecture and explainer.
 
-from collections.abc import Mapping
+Figs. 2.14, 3.4, 3.5, 3.11, 3.17, 3.19 and 3.20 of the thesis, with samples chosen by rule.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +16,7 @@ from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
 from rnnxai.figures import style
 from rnnxai.figures.cells import Cell
+from rnnxai.figures.choice import EXTREMES, Chosen, by_rule, of_thesis
 from rnnxai.figures.explained import Explained
 from rnnxai.figures.grid import Grid
 
@@ -24,14 +29,16 @@ def draw(
     dataset_path: str | Path,
     archives: Mapping[Cell, str | Path],
     samples: int = 6,
-    seed: int = 0,
+    choice: Literal["rule", "thesis"] = "rule",
+    positive: bool = False,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw some samples and, below each, their maps by architecture and explainer.
 
-    Samples are chosen by a rule (:func:`choose`), never by hand. Each map is scaled by its own largest
-    magnitude: from blue (negative) over white (zero) to red (positive) for an explainer that gives signs,
-    from white to red for one that does not. Majority blocks are framed and the cosine of each map stands
-    under it; a prediction other than the label is named beside its architecture.
+    Samples are chosen by rule or are those of the thesis (:mod:`rnnxai.figures.choice`), never by hand. Each
+    map is scaled by its own largest magnitude: from blue (negative) over white (zero) to red (positive) for
+    an explainer that gives signs, from white to red for one that does not. Majority blocks are framed and
+    the cosine of each map stands under it; a prediction other than the label is named beside its
+    architecture.
 
     Parameters
     ----------
@@ -41,16 +48,19 @@ def draw(
         Attribution files by architecture and explainer, of one data set, number of steps and fold.
     samples : int
         How many columns; fewer if not so many samples have a map in every archive.
-    seed : int
-        Seed of the choice.
+    choice : {"rule", "thesis"}
+        How samples are chosen.
+    positive : bool
+        Draw only the positive part, of the explainers that give signs (of all, if none does).
 
     Returns
     -------
     Figure
     DataFrame
         A row per map: ``architecture``, ``explainer``, ``column``, ``sample`` (row of the data set file),
-        ``label`` (class name), ``majority`` (marks from left to right), ``predicted``, ``cosine``,
-        ``relevance_sum`` and ``scale``, the magnitude drawn in full colour. The pixels are in the archives.
+        ``choice`` (why it is shown), ``label`` (class name), ``majority`` (marks from left to right),
+        ``predicted``, ``cosine``, ``relevance_sum`` and ``scale``, the magnitude drawn in full colour. The
+        pixels are in the archives.
 
     Raises
     ------
@@ -62,59 +72,50 @@ def draw(
         raise Error(f"samples is {samples}; a grid needs at least one")
     dataset = Dataset.open(dataset_path)
     explained = Explained.read(dataset_path, dataset, archives)
-    wrong = explained.wrong(dataset.labels)
-    rows = choose(explained.rows, dataset.labels, wrong, samples, seed)
+    chosen = _choose(dataset, explained, samples, choice)
+    rows = np.array([each.row for each in chosen], dtype=np.int64)
     maps = {cell: explained.maps(cell, rows) for cell in explained.paths}
+    signed = {explainer: _signed(maps, explainer) for _, explainer in maps}
+    if positive:
+        signs = [explainer for explainer, has in signed.items() if has] or list(signed)
+        maps = {cell: np.maximum(array, 0) for cell, array in maps.items() if cell[1] in signs}
+        signed = dict.fromkeys(signs, False)
     table = pd.concat(
-        [_table(cell, dataset, explained.numbers[cell].loc[rows], maps[cell]) for cell in maps],
+        [_table(cell, dataset, explained.numbers[cell].loc[rows], maps[cell], chosen) for cell in maps],
         ignore_index=True,
     )
-    all_right = not wrong[np.isin(explained.rows, rows)].any()
-    return _draw(dataset, explained, maps, table, _choice(samples, len(rows), all_right)), table
+    remark = _remark(choice, samples, chosen, positive)
+    return _draw(dataset, explained, maps, signed, table, remark), table
 
 
-def choose(
-    rows: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
-    wrong: npt.NDArray[np.int64],
-    samples: int,
-    seed: int,
-) -> npt.NDArray[np.int64]:
-    """Choose samples: right in all architectures while there are such, spread over classes, at random.
+def draw_positive(
+    dataset_path: str | Path,
+    archives: Mapping[Cell, str | Path],
+    samples: int = 6,
+    choice: Literal["rule", "thesis"] = "rule",
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw the positive part of the maps alone (Fig. 3.20), as :func:`draw` does the maps."""
+    return draw(dataset_path, archives, samples, choice, positive=True)
 
-    All samples are put in a random order that depends on `seed` and the size of the data set alone.
-    Those that fewer architectures get wrong go first; among equals the first of each class goes first,
-    then the second of each, and so on.
 
-    Parameters
-    ----------
-    rows : int array (m,)
-        Rows of the data set to choose from.
-    labels : int array (n,)
-        Classes of all samples of the data set.
-    wrong : int array (m,)
-        How many architectures predict another class.
-    samples : int
-        How many to choose.
-    seed : int
-        Seed of the order.
-
-    Returns
-    -------
-    int array (min(m, samples),)
-        Rows of the data set, sorted by class, then by row.
-    """
-    # The order is of all samples, not of the candidates: one candidate less leaves the others in order.
-    rank = np.random.default_rng(seed).permutation(len(labels))[rows]
-    pool = pd.DataFrame({"row": rows, "label": labels[rows], "wrong": wrong, "rank": rank})
-    pool = pool.sort_values("rank")
-    pool["turn"] = pool.groupby(["wrong", "label"]).cumcount()
-    chosen = pool.sort_values(["wrong", "turn", "rank"]).head(samples)
-    return chosen.sort_values(["label", "row"])["row"].to_numpy()
+def _choose(
+    dataset: Dataset, explained: Explained, samples: int, choice: Literal["rule", "thesis"]
+) -> list[Chosen]:
+    rows = explained.rows
+    if choice == "thesis":
+        return of_thesis(rows, dataset)[:samples]
+    cosines = np.stack([table["cosine"].to_numpy(dtype=float) for table in explained.numbers.values()])
+    known = ~np.isnan(cosines).any(axis=0)  # a map without relevance has none to rank by
+    means = np.where(known, np.where(known, cosines, 0).mean(axis=0), np.nan)
+    return by_rule(rows, dataset.labels[rows], explained.wrong(dataset.labels), means, samples)
 
 
 def _table(
-    cell: Cell, dataset: Dataset, numbers: pd.DataFrame, maps: npt.NDArray[np.float64]
+    cell: Cell,
+    dataset: Dataset,
+    numbers: pd.DataFrame,
+    maps: npt.NDArray[np.float64],
+    chosen: Sequence[Chosen],
 ) -> pd.DataFrame:
     rows, names, marks = numbers.index.to_numpy(), np.array(dataset.classes), dataset.majority
     return pd.DataFrame(
@@ -123,6 +124,7 @@ def _table(
             "explainer": cell[1],
             "column": range(len(rows)),
             "sample": rows,
+            "choice": [each.why for each in chosen],
             "label": names[dataset.labels[rows]],
             "majority": None if marks is None else ["".join(map(str, row)) for row in marks[rows]],
             "predicted": names[numbers["predicted"]],
@@ -133,31 +135,40 @@ def _table(
     )
 
 
-def _choice(wanted: int, found: int, all_right: bool) -> str:
-    few = f"; {wanted} were asked for, {found} have maps in all archives" if found < wanted else ""
-    if all_right:
-        return f"Samples: drawn at random, classified rightly by all architectures, spread over classes{few}."
-    return (
-        "Samples: drawn at random, those that most architectures classify rightly first, "
-        f"spread over classes{few}."
-    )
+def _remark(choice: str, wanted: int, chosen: Sequence[Chosen], positive: bool) -> str:
+    parts = ["Positive relevance alone."] if positive else []
+    parts.append("Each map has its own colour scale, up to its largest magnitude.")
+    if choice == "thesis":
+        parts.append("Samples: those that the thesis shows, as far as their maps are kept.")
+    else:
+        why = {each.why for each in chosen}
+        text = "Samples: of each class the first that all architectures classify rightly"
+        text += " (or else that most do)" if "not all right" in why else ""
+        text += "; best, median and worst by the mean cosine over all maps" if why & set(EXTREMES) else ""
+        few = (
+            f"; {wanted} were asked for, {len(chosen)} have maps in all archives"
+            if len(chosen) < wanted
+            else ""
+        )
+        parts.append(f"{text}{few}.")
+    return " ".join(parts)
 
 
 def _draw(
     dataset: Dataset,
     explained: Explained,
     maps: Mapping[Cell, npt.NDArray[np.float64]],
+    signed: Mapping[str, bool],
     table: pd.DataFrame,
-    choice: str,
+    remark: str,
 ) -> Figure:
     shown = table.drop_duplicates("column")
     rows = shown["sample"].to_numpy()
     marks = None if dataset.majority is None else dataset.majority[rows]
-    signed = {explainer: _signed(maps, explainer) for _, explainer in maps}
     labels = [*(style.explainer_title(e) for e in signed), *dict.fromkeys(a for a, _ in maps)]
     grid = Grid(len(rows), dataset.image_size, marks, labels)
     grid.title(explained.title)
-    grid.header(shown["label"], [f"#{row}" for row in rows])
+    grid.header(shown["label"], [f"#{row} {why}" for row, why in zip(rows, shown["choice"], strict=True)])
     grid.pictures("input", dataset.sequences(rows)[:, 0])
     for architecture, cells in table.groupby("architecture", sort=False):
         first = cells.drop_duplicates("column")
@@ -172,12 +183,12 @@ def _draw(
                 None if marks is None else row["cosine"].to_list(),
             )
     grid.colour_bars(signed.values())
-    remarks = ["Each map has its own colour scale, up to its largest magnitude."]
+    remarks = [remark]
     if marks is not None:
         remarks.append("Frames: majority blocks. Below each map: its cosine with them.")
     if (table["predicted"] != table["label"]).any():
         remarks.append("\N{BALLOT X}: the class predicted instead of the label.")
-    grid.remarks(f"{' '.join(remarks)} {choice}")
+    grid.remarks(" ".join(remarks))
     return grid.figure()
 
 

@@ -16,6 +16,7 @@ from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
 from rnnxai.files import sha256
 from rnnxai.scoring.blocks import OK, STATUS, Scored
+from rnnxai.scoring.pictures import KeptMaps
 from rnnxai.scoring.reductions import Reductions
 from rnnxai.scoring.scores import SCORES
 
@@ -52,8 +53,8 @@ class ArchiveScores:
     row : Mapping
         One row of the tidy table (:data:`rnnxai.scoring.table.KEYS` and numbers).
     samples : Mapping[str, array (N,)]
-        ``index`` and ``correct``, and for data with marks each score beside its status:
-        ``cosine``, ``cosine_status``, ``majority_share``, ``majority_share_status``.
+        ``index`` and ``correct``, and for data with marks each score beside its status, such as
+        ``cosine`` and ``cosine_status``.
     """
 
     row: Mapping[str, Any]
@@ -90,7 +91,7 @@ def score_archive(
         label, majority = _marks(Path(dataset_path), archive, index)
         samples = {"index": index, "correct": _correct(archive["prediction"][:], label)}
         if majority is not None:
-            samples |= _columns(scores, _reductions(archive, majority))
+            samples |= columns_of(scores, _reductions(archive, majority, Path(dataset_path)))
         return ArchiveScores(_row(archive, scores, samples), samples)
 
 
@@ -129,7 +130,9 @@ def _correct(prediction: npt.NDArray[np.float32], label: npt.NDArray[Any]) -> np
     return np.asarray(prediction.argmax(axis=1) == label, dtype=np.uint8)
 
 
-def _reductions(archive: AttributionArchive, majority: npt.NDArray[np.uint8]) -> Reductions:
+def _reductions(
+    archive: AttributionArchive, majority: npt.NDArray[np.uint8], dataset_path: Path
+) -> Reductions:
     if archive.layout.blocks != majority.shape[1]:
         raise Error(
             f"{archive.path}: blocks are {archive.layout.blocks}; "
@@ -143,10 +146,18 @@ def _reductions(archive: AttributionArchive, majority: npt.NDArray[np.uint8]) ->
         step_positive=archive["relevance_step_positive"][:],
         total=archive["relevance_sum"][:],
         explained_score=archive["explained_score"][:],
+        maps=KeptMaps(archive, dataset_path),
     )
 
 
-def _columns(scores: Sequence[Score], reductions: Reductions) -> dict[str, npt.NDArray[Any]]:
+def columns_of(scores: Sequence[Score], reductions: Reductions) -> dict[str, npt.NDArray[Any]]:
+    """Compute scores: of each its values and, as ``{name}_status``, why there are none.
+
+    Raises
+    ------
+    Error
+        If a score cannot be loaded or returns something else than values and status.
+    """
     columns: dict[str, npt.NDArray[Any]] = {}
     for score in scores:
         name = column(score.name)
@@ -196,6 +207,7 @@ def _row(
         "explainer": archive.explainer,
         "n": len(correct),
         "n_undefined": None,
+        "n_maps": int(archive["map_stored"][:].sum()),
         "accuracy": float(correct.mean()),
     }
     for name in (column(score.name) for score in scores):

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from rnnxai.archive.reductions import column_sums
 from rnnxai.errors import Error
 
-OK, ZERO_RELEVANCE, NOT_FINITE = 0, 1, 2
-STATUS = ("ok", "zero_relevance", "not_finite")
+OK, ZERO_RELEVANCE, NOT_FINITE, NOT_KEPT, NO_INK = 0, 1, 2, 3, 4
+STATUS = ("ok", "zero_relevance", "not_finite", "map_not_kept", "no_ink")
 """Meanings of a status: why a sample has no score."""
 
 Scored = tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]

@@ -19,5 +19,17 @@ SCORES = Registry(
             "rnnxai.scoring.localisation:majority_share",
             "share of positive relevance on majority blocks",
         ),
+        "ink-share": Entry(
+            "rnnxai.scoring.localisation:ink_share",
+            "of the positive relevance on majority blocks, the share on ink",
+        ),
+        "mass-accuracy": Entry(
+            "rnnxai.scoring.localisation:mass_accuracy",
+            "share of positive relevance on ink inside majority blocks",
+        ),
+        "rank-accuracy": Entry(
+            "rnnxai.scoring.localisation:rank_accuracy",
+            "share of the most relevant pixels that are ink inside majority blocks",
+        ),
     },
 )

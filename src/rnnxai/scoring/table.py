@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnxai.errors import Error
 from rnnxai.files import write_text
-from rnnxai.scoring.statistics import bootstrap_interval, mean_interval
+from rnnxai.scoring.statistics import bootstrap_interval, corrected_interval, mean_interval
 
 KEYS = ("dataset", "architecture", "T", "fold", "explainer")
 """Columns that name an archive."""
@@ -18,13 +18,16 @@ CELL = ("dataset", "architecture", "T", "explainer")
 QUALITY = "quality"
 """The fixed split, where a number would name a fold."""
 
+COUNTED_OTHERWISE = ("cosine_zero", "cosine_correct")
+"""The cosine again: undefined ones as 0, and of right predictions only."""
+
 _TYPES = defaultdict(
     lambda: "float64",
     dict.fromkeys(("dataset", "architecture", "explainer", "score", "fold", "split"), "str")
     | dict.fromkeys(("T", "folds"), "int64")
-    | dict.fromkeys(("n", "n_undefined"), "Int64"),  # whole numbers that may be missing
+    | dict.fromkeys(("n", "n_undefined", "n_maps"), "Int64"),  # whole numbers that may be missing
 )
-_NO_SCORE = ("n", "n_undefined", "accuracy", "conservation_max_error")
+_NO_SCORE = ("n", "n_undefined", "n_maps", "accuracy", "conservation_max_error")
 
 
 def write_rows(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -89,7 +92,11 @@ def merge(tables: Sequence[str | Path], path: str | Path) -> pd.DataFrame:
 
 
 def summarise(
-    scores: pd.DataFrame, path: str | Path, level: float = 0.95, resamples: int = 10_000
+    scores: pd.DataFrame,
+    path: str | Path,
+    folds: Mapping[str, int],
+    level: float = 0.95,
+    resamples: int = 10_000,
 ) -> pd.DataFrame:
     """Summarise scores over folds, one row per cell, split and score.
 
@@ -102,6 +109,8 @@ def summarise(
         From :func:`merge`. Every column that is neither a key nor a count is a score.
     path : str or Path
         The CSV file.
+    folds : Mapping[str, int]
+        Number of folds of each data set, run or not: it decides how much training data two of them share.
     level : float
         Level of the intervals.
     resamples : int
@@ -111,8 +120,9 @@ def summarise(
     -------
     DataFrame
         What was written: `CELL`, ``split`` ("folds" or "quality"), ``score``, ``folds`` (with a value),
-        ``mean``, ``sd``, ``t_low``, ``t_high``, ``bootstrap_low``, ``bootstrap_high``, ``accuracy``
-        (mean) and ``n_undefined`` (sum). Cells without marks have one row per score with empty numbers.
+        ``mean``, ``sd``, ``corrected_low``, ``corrected_high``, ``t_low``, ``t_high``, ``bootstrap_low``,
+        ``bootstrap_high``, ``accuracy`` (mean), ``n``, ``n_undefined`` and ``n_maps`` (sums).
+        Cells without marks have one row per score with empty numbers.
 
     Raises
     ------
@@ -122,15 +132,15 @@ def summarise(
     missing = [name for name in (*KEYS, *_NO_SCORE) if name not in scores]
     if missing:
         raise Error(f"columns {', '.join(missing)} are missing; summarise takes the table of merge")
-    names = [name for name in scores.columns if name not in (*KEYS, *_NO_SCORE)]
+    names = score_columns(scores)
     split = scores["fold"].where(scores["fold"] == QUALITY, "folds")
     rows = [
         {
             **dict(zip((*CELL, "split"), cell, strict=True)),
             "score": name,
-            **_statistics(group[name].dropna(), level, resamples),
+            **_statistics(group[name].dropna(), folds[str(cell[0])], level, resamples),
             "accuracy": group["accuracy"].mean(),
-            "n_undefined": group["n_undefined"].sum(min_count=1),
+            **{count: group[count].sum(min_count=1) for count in ("n", "n_undefined", "n_maps")},
         }
         for cell, group in scores.assign(split=split).groupby([*CELL, "split"], sort=True)
         for name in names
@@ -140,14 +150,22 @@ def summarise(
     return summary
 
 
-def _statistics(values: "pd.Series[float]", level: float, resamples: int) -> dict[str, float]:
+def score_columns(scores: pd.DataFrame) -> list[str]:
+    """Return the columns of a table of rows that are scores."""
+    return [name for name in scores.columns if name not in (*KEYS, *_NO_SCORE)]
+
+
+def _statistics(values: "pd.Series[float]", folds: int, level: float, resamples: int) -> dict[str, float]:
     if values.empty:
         return {"folds": 0}
     t, bootstrap = mean_interval(values, level), bootstrap_interval(values, level, resamples)
+    corrected = corrected_interval(values, 1 / (folds - 1), level)
     return {
         "folds": len(values),
         "mean": values.mean(),
         "sd": values.std(ddof=1),
+        "corrected_low": corrected.low,
+        "corrected_high": corrected.high,
         "t_low": t.low,
         "t_high": t.high,
         "bootstrap_low": bootstrap.low,

@@ -19,17 +19,24 @@ BLOCKS = np.array(
 )
 
 
+# Every image is one column of two pixels, of which the upper one is ink.
+IMAGES = np.array([[[255], [20]]], dtype=np.uint8)
+
+
 @pytest.fixture
 def dataset(tmp_path):
     path = tmp_path / "maj.input.h5"
     with h5py.File(path, "w") as file:
         file["label"], file["majority"] = LABEL.astype(np.uint16), MAJORITY
+        file["image"], file["source_index"] = IMAGES, np.zeros((12, 3), dtype=np.uint32)
     return path
 
 
 @pytest.fixture
 def make_archive(tmp_path):
-    def make(dataset=None, blocks=3, index=INDEX, label=None, predicted=None, start=None, **changes):
+    def make(
+        dataset=None, blocks=3, index=INDEX, label=None, predicted=None, start=None, kept=None, **changes
+    ):
         cell = {
             "dataset": "digits-maj",
             "architecture": "deep",
@@ -50,6 +57,7 @@ def make_archive(tmp_path):
             steps=1,
             blocks=blocks,
             classes=3,
+            maps=kept,
             conserves=start is not None,
         )
         path = tmp_path / f"{cell['explainer']}-{cell['fold']}.attribution.h5"

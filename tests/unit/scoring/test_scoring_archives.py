@@ -8,11 +8,13 @@ import pytest
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
 from rnnxai.scoring.archives import DEFAULT, Score, score_archive
-from rnnxai.scoring.blocks import block_cosine
+from rnnxai.scoring.blocks import NOT_KEPT, OK, ZERO_RELEVANCE, block_cosine
 from rnnxai.scoring.scores import SCORES
 
 # By hand, from the blocks of conftest.py and the marks of its index.
 COSINE = [0.078087, 0.780869, 0.702782, 1, np.nan, 0.816497, 0.707107, 0.5]
+# Of six pixels two are true; what ties for the last place shares it, as the four zeros of row 6 do.
+RANK = [0.5, 1, 0.5, 1, np.nan, 2 / 3, 1 / 2 + 1 / 2 * 1 / 5, 0.5]
 SHARE = [0.1, 1, 0.9, 1, np.nan, 2 / 3, 1, 0.5]
 PREDICTED = [0, 0, 1, 2, 0, 1, 2, 1]  # wrong for the first and the last
 
@@ -36,11 +38,15 @@ def test_the_row_by_hand(dataset, make_archive):
         "explainer": "lrp",
         "n": 8,
         "n_undefined": 1,
+        "n_maps": 8,
         "accuracy": 0.75,
         "cosine": pytest.approx(np.nansum(COSINE) / 7, abs=1e-6),
         "cosine_zero": pytest.approx(np.nansum(COSINE) / 8, abs=1e-6),
         "cosine_correct": pytest.approx(np.nanmean(COSINE[1:7]), abs=1e-6),
         "majority_share": pytest.approx(np.nanmean(SHARE), abs=1e-6),
+        "ink_share": 1,  # negative pixels are no relevance, and the others are ink
+        "mass_accuracy": pytest.approx(np.nanmean(SHARE), abs=1e-6),
+        "rank_accuracy": pytest.approx(np.nanmean(RANK), abs=1e-6),
         "conservation_max_error": None,
     }
 
@@ -63,9 +69,10 @@ def test_data_without_marks_have_an_accuracy_only(dataset, make_archive):
         del file["majority"]
     scored = score_archive(dataset, make_archive(dataset, blocks=None, predicted=PREDICTED))
     assert set(scored.samples) == {"index", "correct"}
+    assert scored.row["n_maps"] == 8
     assert scored.row["accuracy"] == 0.75
-    empty = ("n_undefined", "cosine", "cosine_zero", "cosine_correct", "majority_share")
-    assert [scored.row[name] for name in empty] == [None] * 5
+    empty = ("n_undefined", "cosine_zero", "cosine_correct", *(name.replace("-", "_") for name in SCORES))
+    assert {scored.row[name] for name in empty} == {None}
 
 
 def test_a_cell_where_nothing_is_right_has_no_mean_over_right_ones(dataset, make_archive):
@@ -152,7 +159,7 @@ VALUES = np.zeros(8)
         (None, "returned no pair"),
         ((VALUES[1:], NONE), r"returned values \(7,\) and status \(8,\); .* each of the 8 samples"),
         ((VALUES, 0), r"status \(\)"),
-        ((VALUES, NONE + 3), "positions in .*'zero_relevance'"),
+        ((VALUES, NONE + 5), "positions in .*'zero_relevance'"),
         ((VALUES, VALUES), "status of float64; numbers and positions in"),
         ((VALUES.astype(str), NONE), "values of <U32"),
         ((VALUES + np.nan, NONE), "is nan with status 'ok' for sample 0; it must be NaN where"),
@@ -173,4 +180,42 @@ def test_every_registered_score_loads():
     assert {name: SCORES.load(name).__name__ for name in SCORES} == {
         "cosine": "cosine",
         "majority-share": "majority_share",
+        "ink-share": "ink_share",
+        "mass-accuracy": "mass_accuracy",
+        "rank-accuracy": "rank_accuracy",
     }
+
+
+def test_the_look_is_scored_where_maps_are_kept(dataset, make_archive):
+    scored = score_archive(dataset, make_archive(dataset, kept=np.array([0, 4, 7])))
+    assert scored.row["n_maps"] == 3
+    for name, values in (("mass_accuracy", SHARE), ("rank_accuracy", RANK)):
+        found = scored.samples[name]
+        np.testing.assert_allclose(found[[0, 7]], [values[0], values[7]], atol=1e-6)
+        assert np.isnan(found[1:7]).all()
+        assert list(scored.samples[f"{name}_status"]) == [
+            OK, NOT_KEPT, NOT_KEPT, NOT_KEPT, ZERO_RELEVANCE, NOT_KEPT, NOT_KEPT, OK
+        ]  # fmt: skip
+    assert not np.isnan(scored.samples["cosine"][1:4]).any()  # sums are kept of all
+
+
+def test_the_look_needs_the_pictures(dataset, make_archive):
+    path = make_archive()
+    with h5py.File(dataset, "r+") as file:
+        del file["image"]
+    blocks = [Score("cosine", "cosine")]
+    assert "cosine" in score_archive(dataset, path, blocks).samples
+    with pytest.raises(Error, match=r"maj\.input\.h5: no array 'image'; expected a data set file with its"):
+        score_archive(dataset, path)
+    with h5py.File(dataset, "r+") as file:
+        file["image"] = np.zeros((1, 4, 1), dtype=np.uint8)
+    with pytest.raises(Error, match=r"maps have \(2, 3\) pixels; the pictures of .* have \(4, 3\)"):
+        score_archive(dataset, path)
+
+
+@pytest.mark.parametrize(("ink", "share"), [(0.05, 1), (0.5, 1), (1, 1)])
+def test_what_counts_as_ink_is_an_option(dataset, make_archive, ink, share):
+    scores = [Score("share", "ink-share", {"ink": ink})]
+    assert score_archive(dataset, make_archive(dataset), scores).row["share"] == share
+    with pytest.raises(Error, match=r"ink is 0; the share of full white .* lies in \(0, 1\]"):
+        score_archive(dataset, make_archive(dataset), [Score("share", "ink-share", {"ink": 0})])

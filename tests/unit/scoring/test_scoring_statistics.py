@@ -7,6 +7,11 @@ from rnnxai.errors import Error
 from rnnxai.scoring.blocks import cosine
 from rnnxai.scoring.statistics import (
     bootstrap_interval,
+    corrected_interval,
+    corrected_p,
+    effect_size,
+    holm,
+    holm_levels,
     mean_interval,
     reference_levels,
 )
@@ -81,3 +86,91 @@ def test_reference_levels_are_means_over_all_places_of_the_majority(blocks, majo
 def test_reference_levels_need_a_majority(blocks, majority):
     with pytest.raises(Error, match=r"it must be in 1\.\.3"):
         reference_levels(blocks, majority)
+
+
+def folds(count, of=7, correlation=None, seed=0, trials=2000):
+    """Draw scores of folds that correlate as those of a cross-validation do: by the share that is tested."""
+    random = np.random.default_rng(seed)
+    rho = 1 / of if correlation is None else correlation
+    shared, own = random.normal(size=(trials, 1)), random.normal(size=(trials, count))
+    return np.sqrt(rho) * shared + np.sqrt(1 - rho) * own
+
+
+@pytest.mark.parametrize(("count", "of"), [(7, 7), (3, 7), (3, 3), (5, 10)])
+def test_the_corrected_interval_covers_what_it_claims_and_the_plain_one_less(count, of):
+    drawn = folds(count, of)
+    share = 1 / (of - 1)
+    corrected = np.mean([low < 0 < high for low, high in (corrected_interval(s, share) for s in drawn)])
+    plain = np.mean([low < 0 < high for low, high in map(mean_interval, drawn)])
+    assert corrected == pytest.approx(0.95, abs=0.015)
+    assert plain < corrected - 0.01
+
+
+def test_the_corrected_interval_by_hand():
+    plain, corrected = mean_interval(SEVEN), corrected_interval(SEVEN, 1 / 6)
+    wider = np.sqrt((1 / 7 + 1 / 6) / (1 / 7))  # 1.47
+    assert np.mean(corrected) == pytest.approx(np.mean(plain))
+    assert corrected.high - corrected.low == pytest.approx(wider * (plain.high - plain.low))
+    assert np.isnan(corrected_interval([0.7], 1 / 6)).all()
+    for share in (0, -1, np.inf):
+        with pytest.raises(Error, match="test_share is"):
+            corrected_interval(SEVEN, share)
+
+
+def test_p_and_interval_agree():
+    for drawn in folds(5, trials=200) + 1:
+        for level in (0.5, 0.95):
+            low, high = corrected_interval(drawn, 1 / 6, level)
+            assert (corrected_p(drawn, 1 / 6) < 1 - level) == (not low <= 0 <= high)
+    assert np.isnan(corrected_p([0.1], 1 / 6))
+    assert corrected_p([0.1, 0.1], 1 / 6) == 0
+    assert corrected_p([0, 0], 1 / 6) == 1
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.6, 0.01]) == pytest.approx([1, 1, 0.03])
+    found = holm([np.nan, 0.02, 0.01])
+    assert np.isnan(found[0])
+    assert found[1:] == pytest.approx([0.02, 0.02])
+    assert holm([]).size == 0
+    assert np.isnan(holm([np.nan])).all()
+
+
+def test_holm_levels_by_hand():
+    # .01 < .05 / 3, but .03 > .05 / 2, and there it stops: the last has the same level.
+    assert holm_levels([0.01, 0.04, 0.03]) == pytest.approx([1 - 0.05 / 3, 0.975, 0.975])
+    assert holm_levels([0.01, 0.02, np.nan])[:2] == pytest.approx([0.975, 0.95])
+
+
+def test_intervals_at_holm_levels_say_what_holm_says():
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        family = random.normal(size=(6, 4)) + random.choice([0, 2], size=(6, 1))
+        p = [corrected_p(values, 1 / 6) for values in family]
+        for values, level, adjusted in zip(family, holm_levels(p), holm(p), strict=True):
+            low, high = corrected_interval(values, 1 / 6, level)
+            assert (adjusted <= 0.05) == (not low <= 0 <= high)
+
+
+def test_a_family_without_differences_has_a_finding_as_rarely_as_claimed():
+    found, alone = 0, 0
+    trials = 600
+    for family in folds(7, trials=trials * 6).reshape(trials, 6, 7):
+        p = [corrected_p(values, 1 / 6) for values in family]
+        found += holm(p).min() <= 0.05
+        alone += min(p) <= 0.05
+    assert found / trials < 0.075
+    assert alone / trials > 0.15  # what would happen without it
+
+
+def test_effect_size():
+    values = [0.1, 0.2, 0.3]
+    # Without correction 2; the unbiased factor for 2 degrees of freedom is 1 / sqrt(pi) = .5642.
+    assert effect_size(values) == pytest.approx(2 / np.sqrt(np.pi))
+    assert effect_size(-np.array(values)) == -effect_size(values)
+    assert np.isnan(effect_size([0.1, 0.2]))
+    assert effect_size([0.5, 0.5, 0.5]) == np.inf
+    assert effect_size([0.0, 0.0, 0.0]) == 0
+    drawn = np.random.default_rng(0).normal(1, 1, size=(4000, 5))
+    assert np.mean([effect_size(values) for values in drawn]) == pytest.approx(1, abs=0.05)

@@ -33,8 +33,8 @@ def test_the_file_describes_itself(tmp_path, scores):
     with h5py.File(tmp_path / "scores.h5") as file:
         assert (file.attrs["rnnxai_kind"], file.attrs["complete"]) == ("scores", 1)
         status = file["sa/cosine_status"]
-        assert status.attrs["flag_meanings"] == "ok zero_relevance not_finite"
-        assert list(status.attrs["flag_values"]) == [0, 1, 2]
+        assert status.attrs["flag_meanings"] == "ok zero_relevance not_finite map_not_kept no_ink"
+        assert list(status.attrs["flag_values"]) == [0, 1, 2, 3, 4]
         assert status.dims[0][0].name == "/sa/sample"
         assert np.isnan(file["sa/cosine"][4])
 

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 
 from rnnxai.errors import Error
-from rnnxai.scoring.statistics import bootstrap_interval, mean_interval
+from rnnxai.scoring.statistics import bootstrap_interval, corrected_interval, mean_interval
 from rnnxai.scoring.table import merge, read_table, summarise, write_rows
 
+FOLDS = {"digits-maj": 7, "NA": 7}
 COSINES = [0.72, 0.71, 0.7 + 1 / 3000]
 
 
@@ -18,6 +19,7 @@ def row(fold, **changes):
         "explainer": "sa",
         "n": 100,
         "n_undefined": fold,
+        "n_maps": 50,
         "accuracy": 0.9 + fold / 100,
         "cosine": COSINES[fold],
         "cosine_zero": COSINES[fold] / 2,
@@ -68,11 +70,11 @@ def test_the_order_of_tables_and_a_second_merge_change_no_byte(tmp_path, tables)
 def test_the_text_of_a_table(tmp_path, tables):
     lines = tables[0].read_text().splitlines()
     assert lines[0].split(",") == list(row(0))
-    assert lines[2] == "digits-maj,deep,12,2,sa,100,2,0.92,0.7003333333,0.3501666667,,1,"
+    assert lines[2] == "digits-maj,deep,12,2,sa,100,2,50,0.92,0.7003333333,0.3501666667,,1,"
 
 
 def test_summary_by_hand(tmp_path, tables):
-    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv")
+    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv", FOLDS)
     found = summary.query("dataset == 'digits-maj' and explainer == 'sa'").set_index("score")
     assert list(found.index) == ["cosine", "cosine_zero", "cosine_correct", "majority_share"]
     first = found.loc["cosine"]
@@ -81,6 +83,8 @@ def test_summary_by_hand(tmp_path, tables):
     assert first["mean"] == pytest.approx(np.mean(rounded))
     assert first.sd == pytest.approx(np.std(rounded, ddof=1))
     assert (first.t_low, first.t_high) == pytest.approx(mean_interval(rounded))
+    assert (first.corrected_low, first.corrected_high) == pytest.approx(corrected_interval(rounded, 1 / 6))
+    assert (first.n, first.n_maps) == (300, 150)
     assert (first.bootstrap_low, first.bootstrap_high) == pytest.approx(bootstrap_interval(rounded))
     assert first.accuracy == pytest.approx(0.91)
     assert found.loc["cosine_zero", "mean"] == pytest.approx(np.mean(rounded) / 2)
@@ -90,14 +94,14 @@ def test_summary_by_hand(tmp_path, tables):
 
 
 def test_one_fold_has_a_mean_and_no_interval(tmp_path, tables):
-    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv")
+    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv", FOLDS)
     one = summary.query("explainer == 'dtd' and score == 'cosine'").iloc[0]
     assert (one.folds, one["mean"]) == (1, pytest.approx(0.72))
     assert one[["sd", "t_low", "t_high", "bootstrap_low", "bootstrap_high"]].isna().all()
 
 
 def test_cells_without_marks_keep_their_accuracy(tmp_path, tables):
-    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv")
+    summary = summarise(merge(tables, tmp_path / "scores.csv"), tmp_path / "summary.csv", FOLDS)
     bare = summary.query("dataset == 'NA' and score == 'cosine'").iloc[0]
     assert (bare.folds, bare.accuracy) == (0, pytest.approx(0.9))
     assert pd.isna(bare.n_undefined)
@@ -109,7 +113,7 @@ def test_the_fixed_split_is_no_fold(tmp_path):
     write_rows(tmp_path / "rows.csv", rows)
     scores = read_table(tmp_path / "rows.csv")
     assert list(scores.fold) == ["0", "1", "9", "10", "quality"]
-    summary = summarise(scores, tmp_path / "summary.csv").query("score == 'cosine'").set_index("split")
+    summary = summarise(scores, tmp_path / "summary.csv", FOLDS).query("score == 'cosine'").set_index("split")
     assert dict(summary["folds"]) == {"folds": 4, "quality": 1}
     assert summary["mean"]["quality"] == pytest.approx(COSINES[2])
     assert summary["mean"]["folds"] == pytest.approx(np.mean([COSINES[0]] * 3 + [COSINES[1]]))
@@ -117,7 +121,7 @@ def test_the_fixed_split_is_no_fold(tmp_path):
 
 def test_level_and_resamples_are_those_asked_for(tmp_path, tables):
     scores = merge(tables, tmp_path / "scores.csv")
-    summary = summarise(scores, tmp_path / "summary.csv", level=0.5, resamples=100)
+    summary = summarise(scores, tmp_path / "summary.csv", FOLDS, level=0.5, resamples=100)
     sa = summary.query("dataset == 'digits-maj' and explainer == 'sa' and score == 'cosine'").iloc[0]
     rounded = [float(f"{value:.10g}") for value in COSINES]
     assert (sa.t_low, sa.t_high) == pytest.approx(mean_interval(rounded, 0.5))
@@ -144,4 +148,4 @@ def test_what_is_no_table_is_refused(tmp_path, tables):
     with pytest.raises(Error, match="columns dataset, architecture"):
         write_rows(tmp_path / "a.csv", [{"n": 1}])
     with pytest.raises(Error, match="columns n, n_undefined"):
-        summarise(pd.DataFrame([row(0)]).drop(columns=["n", "n_undefined"]), tmp_path / "a.csv")
+        summarise(pd.DataFrame([row(0)]).drop(columns=["n", "n_undefined"]), tmp_path / "a.csv", FOLDS)
