@@ -64,6 +64,7 @@ def test_books_of_tokens(dtype):
     torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(torch.from_numpy(ledger.inputs), found.sum(1))
     assert_closed(ledger)
+    torch.testing.assert_close(rnnxai.explain(net, tokens[:1], 0, "lrp-eps"), found[:1])
     with pytest.raises(rnnxai.Error, match=r"needs inputs between which .* torch.int"):
         rnnxai.explain(net, tokens, 0, "smoothgrad")
 
@@ -93,7 +94,16 @@ def in_reverse(s):
     return buffer.flip(0)
 
 
+def row_by_row(s):
+    """Write the samples in another order than the batch's, one after the other."""
+    buffer, s = torch.ones_like(s), s.flip(0)
+    for row in range(len(s)):
+        buffer[row] = s[row]
+    return buffer.flip(0)
+
+
 BUFFERS = {
+    "row by row, in reverse": lambda e, s, x: row_by_row(s),
     "zeros filled with signals": lambda e, s, x: filled(torch.zeros_like(s), s, e),
     "constants": lambda e, s, x: filled(MIXED.expand(len(s), 4).clone(), s, e[:, :0]),
     "zeros filled bit by bit, in reverse": lambda e, s, x: in_reverse(s),

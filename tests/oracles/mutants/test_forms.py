@@ -103,6 +103,16 @@ FORMS = {
     "pooled to one": lambda e, s, x: torch.cat([F.avg_pool1d(s, 4), e[:, 1:]], 1),
     "pooled to one, by axes": lambda e, s, x: torch.cat([F.avg_pool1d(s, 4, 1), e[:, 1:]], 1),
     "pooled beyond the edge": lambda e, s, x: F.avg_pool1d(torch.cat([s, e[:, :1]], 1), 3, 1, 1)[:, :4],
+    "images pooled": lambda e, s, x: s + F.avg_pool2d(s.view(-1, 1, 2, 2), 2).flatten(1),
+    "images pooled with their edges": lambda e, s, x: F.avg_pool2d(s.view(-1, 1, 2, 2), 2, 2, 1).flatten(1),
+    "images pooled without their edges": lambda e, s, x: F.avg_pool2d(
+        s.view(-1, 1, 2, 2), 2, 1, 1, count_include_pad=False
+    ).flatten(1)[:, :4],
+    "images added up": lambda e, s, x: (
+        F.avg_pool2d(s.view(-1, 1, 2, 2), 2, divisor_override=1).flatten(1) + s
+    ),
+    "images pooled to a size": lambda e, s, x: s + F.adaptive_avg_pool2d(s.view(-1, 1, 2, 2), 1).flatten(1),
+    "columns pooled to a size": lambda e, s, x: F.adaptive_avg_pool1d(s[:, :3], 2).repeat(1, 2),
     "a mean by numpy's name": lambda e, s, x: s + s.mean(axis=1, keepdim=True),
     "a mean by position": lambda e, s, x: s + s.mean(1, True),
     "a mean without its axis": lambda e, s, x: s + s.mean(1)[:, None],
@@ -132,7 +142,7 @@ FORMS = {
     "repeated samples": lambda e, s, x: F.pad(s[:, None], (1, 1), mode="replicate")[:, 0, 1:-1],
     "a column beside a row": lambda e, s, x: e[:, :1] + s[:, 1:2] * MIXED,
     "a row beside columns": lambda e, s, x: (s[:, 0] + e.mT).mT,
-    "a column divided by a row": lambda e, s, x: s[:, :1] / (MIXED + 3),
+    "a column divided by a row": lambda e, s, x: (s[:, :1] / (MIXED + 3)).view(-1, 2, 2).flatten(1),
     "convolved by a function": lambda e, s, x: convolved(e, padding="same", dilation=2) + s,
     "convolved by a function, two axes": lambda e, s, x: convolved(e, padding="same", dilation=(2, 1)),
 }

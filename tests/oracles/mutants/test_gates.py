@@ -39,6 +39,15 @@ def test_gradients_of_gated_forms(name):
     torch.testing.assert_close(found, x * gradient, rtol=1e-9, atol=1e-10)
 
 
+def test_gates_that_are_taken_for_constants():
+    net, x = between(lambda e, s, x: torch.sigmoid(s) * s)
+    plain, _ = between(lambda e, s, x: torch.sigmoid(s).detach() * s)
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(plain(leaf)[:, 1].sum(), leaf)
+    found = rnnxai.explain(net, x, 1, "gb", bounds=(0, 1), gates="constant")  # nothing stops it: no ReLU
+    torch.testing.assert_close(found, gradient.square(), rtol=1e-9, atol=1e-10)
+
+
 TWO_GATES = {
     "a product of gates": lambda e, s, x: torch.sigmoid(s) * torch.sigmoid(-s),
     "in place of a state": lambda e, s, x: torch.sigmoid(s) * (1 - torch.sigmoid(s)) + e,

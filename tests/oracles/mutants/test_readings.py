@@ -86,6 +86,7 @@ READS = {
     ),
     "e in a buffer of zeros": (lambda e, s, x: filled(torch.zeros(5, 4).double(), e), N, False),
     "e in a buffer of either sign": (lambda e, s, x: filled(MIXED.repeat(5, 1), e), S, False),
+    "e all over a buffer": (lambda e, s, x: filled(-torch.ones(5, 4).double(), e, e, e, e), N, False),
     "s in a buffer": (lambda e, s, x: filled(MIXED.repeat(5, 1), s), S, False),
     "e beside a constant": (lambda e, s, x: with_constant(e, 0.5), N, False),
     "e beside a constant below 0": (lambda e, s, x: with_constant(e, -0.5), S, False),

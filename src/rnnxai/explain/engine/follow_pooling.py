@@ -1,7 +1,6 @@
 """How pooling is followed: averages and sums over windows and axes, and padding around them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,70 +17,19 @@ from rnnxai.explain.engine.signals import Signal
 
 
 def average_pool(
-    recorder: Recorder,
-    func: Callable[..., Any],
-    input: Tensor,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
+    recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any, **kwargs: Any
 ) -> Tensor:
-    """Follow average pooling, or sum pooling (a divisor of 1)."""
-    arguments: list[Any] = [kernel_size, stride, padding, ceil_mode, count_include_pad]
-    axes = _axes_of(func)
-    if axes > 1:
-        arguments.append(divisor_override)
+    """Follow average pooling, adaptive or not, and sum pooling, which is one with a divisor of 1."""
     if not recorder.is_signal(input, name_of(func)):
-        result: Tensor = func(input, *arguments)
+        result: Tensor = func(input, *args, **kwargs)
         return result
+    axes = int(name_of(func)[-2])  # avg_pool2d
 
     def average(x: Tensor) -> Tensor:
-        pooled: Tensor = func(x, *arguments)
+        pooled: Tensor = func(x, *args, **kwargs)
         return pooled
 
-    def count(one: Tensor) -> Tensor:
-        if axes > 1:
-            counted: Tensor = func(one, *arguments[:-1], 1)
-            return counted
-        # One axis has no divisor of its own, so a second of size 1 is put before it.
-        kernel, step, margin = (
-            (1, *_tuple(kernel_size)),
-            (1, *_tuple(stride or kernel_size)),
-            (0, *_tuple(padding)),
-        )
-        pooled = F.avg_pool2d(one.unsqueeze(-2), kernel, step, margin, ceil_mode, count_include_pad, 1)
-        return pooled.flatten()
-
-    return _pool(recorder, label_of(func), input, average, lambda one: average(one) / count(one), axes)
-
-
-def adaptive_average_pool(
-    recorder: Recorder,
-    func: Callable[..., Any],
-    input: Tensor,
-    output_size: Any,
-) -> Tensor:
-    """Follow adaptive average pooling: window i of n reads from floor(i L / n) to ceil((i + 1) L / n)."""
-    if not recorder.is_signal(input, name_of(func)):
-        result: Tensor = func(input, output_size)
-        return result
-    axes = _axes_of(func)
-
-    def average(x: Tensor) -> Tensor:
-        pooled: Tensor = func(x, output_size)
-        return pooled
-
-    def weight(one: Tensor) -> Tensor:
-        share = average(one)
-        for axis in range(-axes, 0):
-            n, length = share.shape[axis], one.shape[axis]
-            widths = [-(-(i + 1) * length // n) - i * length // n for i in range(n)]
-            share = share / share.new_tensor(widths).view(-1, *[1] * (-axis - 1))
-        return share
-
-    return _pool(recorder, label_of(func), input, average, weight, axes)
+    return _pool(recorder, label_of(func), input, average, range(-axes, 0))
 
 
 def _pool(
@@ -89,26 +37,23 @@ def _pool(
     name: str,
     x: Tensor,
     average: Callable[[Tensor], Tensor],
-    weight_of: Callable[[Tensor], Tensor],
-    axes: int,
+    axes: Sequence[int],
 ) -> Tensor:
-    """Connect a pooling; `weight_of` maps ones to the weight that each window gives to each of its inputs."""
+    """Connect a pooling along some axes, counted from the end.
+
+    A window gives all its inputs one weight, which cancels where relevance is divided among them; so the
+    average stands for the plain sum.
+    """
     with torch.no_grad():
         z = average(x.detach())
-        # All samples and channels have the same windows, so one channel tells the weights.
-        weight = weight_of(x.new_ones(1, *x.shape[-axes:]))
-    window = Window(lambda v: average(v) / weight, tuple(range(-axes, 0)))
-    return _window(recorder, name, x, z, window, weight)
-
-
-def _window(recorder: Recorder, name: str, x: Tensor, z: Tensor, map_: Window, weight: Tensor) -> Tensor:
-    layer = Layer(name, "pooling", map_, [weight], even=True)
+    map_ = Window(average, tuple(axes))
+    layer = Layer(name, "pooling", map_, [x.new_ones(())], even=True)
     result = recorder.apply(layer, [recorder.part(layer, 0, x)], [x], z, only_losses=True)
     before, after = recorder.signals[x], recorder.signals[result]
     if before.domain is Domain.NON_NEGATIVE:
         recorder.signals[result] = after.hidden(Domain.NON_NEGATIVE, after.numbers)
     if before.bounds is not None:  # sums of bounded values are bounded too
-        totals = map_.sum(torch.ones_like(x)) * weight
+        totals = average(torch.ones_like(x))
         low, high = before.bounds
         bounds = (
             float(min(low * totals.min(), low * totals.max())),
@@ -116,14 +61,6 @@ def _window(recorder: Recorder, name: str, x: Tensor, z: Tensor, map_: Window, w
         )
         recorder.signals[result] = Signal(Domain.BOUNDED, bounds, numbers=after.numbers)
     return result
-
-
-def _axes_of(func: Callable[..., Any]) -> int:
-    return int(name_of(func)[-2])  # avg_pool2d
-
-
-def _tuple(value: int | Sequence[int]) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(value)
 
 
 def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -140,13 +77,13 @@ def mean(recorder: Recorder, func: Callable[..., Any], input: Tensor, *args: Any
         return unknown
     keep = kwargs.get("keepdim", args[1] if len(args) > 1 else False)
     dims = [d % input.dim() for d in ([dim] if isinstance(dim, int) else dim)]
-    axes = tuple(d - input.dim() for d in dims)
-    count = torch.tensor([input.shape[d] for d in dims]).prod().item()
-    weight = input.new_tensor(1 / count if name_of(func).endswith("mean") else 1.0)
-    window = Window(partial(torch.sum, dim=dims, keepdim=True), axes)
-    with torch.no_grad():
-        z = window.apply(input.detach(), weight)
-    result = _window(recorder, label_of(func), input, z, window, weight)
+    axes = [d - input.dim() for d in dims]
+
+    def average(x: Tensor) -> Tensor:
+        pooled: Tensor = func(x, dims, keepdim=True)
+        return pooled
+
+    result = _pool(recorder, label_of(func), input, average, axes)
     if keep:
         return result
     squeezed: Tensor = recorder.move(lambda x: x.squeeze(dims), result)
@@ -234,9 +171,7 @@ def _padded(
 
 HANDLERS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     **dict.fromkeys([F.avg_pool1d, F.avg_pool2d, F.avg_pool3d], average_pool),
-    **dict.fromkeys(
-        [F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d], adaptive_average_pool
-    ),
+    **dict.fromkeys([F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d], average_pool),
     **dict.fromkeys([torch.mean, torch.sum, Tensor.mean, Tensor.sum], mean),
     F.pad: pad,
     torch._VF._pad_packed_sequence: pad_packed,

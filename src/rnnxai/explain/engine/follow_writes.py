@@ -48,12 +48,12 @@ def _numbers(recorder: Recorder, x: Tensor, index: Any, value: Tensor) -> Tensor
     if not bool((numbers < 0).any()):
         return numbers
     batch = recorder.signals[recorder.leaves[0]].numbers
-    rest = _numbers_of_rest(numbers, largest=0.0 if batch is None else float(batch.max()))
-    return torch.where(numbers < 0, rest, numbers)
+    everything = _numbers_of_all(numbers, largest=0.0 if batch is None else float(batch.max()))
+    return everything.expand(x.shape)
 
 
-def _numbers_of_rest(numbers: Tensor, largest: float) -> Tensor:
-    """Return the sample numbers of what is not written yet (-1), going by what is.
+def _numbers_of_all(numbers: Tensor, largest: float) -> Tensor:
+    """Return the sample numbers of a buffer, of which some is not written yet (-1), going by what is.
 
     Samples change along one axis at most. Where they are in the order of the batch it is that axis, whatever
     has been written so far; otherwise it is one along which no two samples share a place.

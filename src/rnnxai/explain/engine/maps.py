@@ -177,7 +177,7 @@ class Window:
     Attributes
     ----------
     sum : callable
-        x to the plain sum over each window, in the shape of the weight.
+        x to the sum over each window, or a multiple of it.
     axes : tuple of int
     """
 
