@@ -88,7 +88,7 @@ class Classifier(nn.Module):
         return self.cell.readout(state)
 
     def draw_masks_from(self, generators: Sequence[Generator]) -> None:
-        """Let dropout draw each fold's masks from the fold's own generator."""
+        """Let dropout draw each fold's masks from its own generator, or those of all folds from one."""
         for module in self.modules():
             if isinstance(module, Dropout):
                 module.generators = generators

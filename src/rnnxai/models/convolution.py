@@ -86,7 +86,7 @@ class Convolution(PartedLinear):
         """Convolve rows (K, rows, channels, height, width), one fold after the other.
 
         One convolution in K groups is no faster than a loop over folds, in some layers it takes twice as
-        long. Channels last in memory save a CPU a seventh of the time of the slowest, lateral networks.
+        long. Channels last in memory, which is how results come too, save a CPU up to a third of the time.
         """
         left, right, top, bottom = self.margins
         around: tuple[int, int] | int = 0
@@ -94,12 +94,18 @@ class Convolution(PartedLinear):
             around = (top, left)
         else:  # the convolution itself pads both sides alike
             rows = pad(rows, (left, right, top, bottom))
+        offset = start if start is not None and start.dim() == 2 else None
         maps = [
-            conv2d(_channels_last(x), _channels_last(w), padding=around)
-            for x, w in zip(rows, weight, strict=True)
+            conv2d(
+                rows[k].contiguous(memory_format=torch.channels_last),
+                _channels_last(weight[k]),
+                None if offset is None else offset[k],
+                padding=around,
+            )
+            for k in range(len(rows))
         ]
-        stack = maps[0].unsqueeze(0) if len(maps) == 1 else torch.stack(maps)
-        return stack if start is None else stack + start
+        stack: Tensor = (maps[0] if len(maps) == 1 else torch.cat(maps)).unflatten(0, (len(maps), -1))
+        return stack if start is None or start is offset else stack + start
 
     def extra_repr(self) -> str:
         """Show the kernel and the padding too."""
@@ -112,5 +118,9 @@ def as_images(patches: Tensor, patch: tuple[int, ...]) -> Tensor:
     return images
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
+def _channels_last(weight: Tensor) -> Tensor:
+    # Not contiguous(memory_format=...): that does nothing for a single channel, and the convolution takes
+    # the layout of its result from the strides.
+    outputs, channels, height, width = weight.shape
+    rows: Tensor = weight.permute(0, 2, 3, 1).flatten()
+    return rows.view(outputs, height, width, channels).permute(0, 3, 1, 2)

@@ -1,5 +1,6 @@
 """Convolutional encoders: two convolutions, each with a pooling, between the pixels and a cell."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from rnnxai.models.convolution import Convolution, as_images
 from rnnxai.models.layers import BiasForm
-from rnnxai.models.pooling import check_pooling, pool, size_after_pooling
+from rnnxai.models.pooling import check_pooling, pool, relu_pool, size_after_pooling
 
 
 class ConvEncoder(nn.Module):
@@ -40,6 +41,7 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         first, second = channels
+        self.folds = folds
         self.patch = patch
         self.pooling = check_pooling(pooling)
         self.conv1 = Convolution(folds, (1,), first, (5, 5), "same", bias)
@@ -47,10 +49,18 @@ class ConvEncoder(nn.Module):
         self.shape = (second, *size_after_pooling(*size_after_pooling(*patch)))
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Encode patches (K, T, N, features) into (K, T, N, units), all steps at once."""
-        a = torch.relu(self.conv1(as_images(patches, self.patch)))
-        b = torch.relu(self.conv2(pool(a, self.pooling)))
-        return pool(b, self.pooling).flatten(-3)
+        """Encode patches (K, T, N, features) into (K, T, N, units), all steps at once.
+
+        Folds come one after the other: the maps of one stay in a CPU's cache, those of all do not.
+        """
+        images = as_images(patches, self.patch)
+        if self.folds == 1:
+            return self._encode(images)
+        return torch.cat([self._encode(images[k : k + 1], k) for k in range(self.folds)])
+
+    def _encode(self, images: Tensor, fold: int | None = None) -> Tensor:
+        pooled = relu_pool(self.conv1(images, fold=fold), self.pooling)
+        return relu_pool(self.conv2(pooled, fold=fold), self.pooling).flatten(-3)
 
 
 class Lateral(NamedTuple):
@@ -82,7 +92,7 @@ class LateralEncoder(nn.Module):
         self.conv2 = Convolution(folds, (first, second), second, (3, 3), "same", bias)
         self.shape = (second, *size_after_pooling(*size_after_pooling(*patch)))
 
-    def project(self, patches: Tensor) -> tuple[Any, ...]:
+    def project(self, patches: Tensor) -> Sequence[Any]:
         """Convolve the pixels (K, T, N, features) of all steps; the T items are for :meth:`step`."""
         return self.conv1.project(as_images(patches, self.patch))
 

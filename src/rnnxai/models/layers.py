@@ -6,10 +6,10 @@ protocol, so that a running :class:`~rnnxai.explain.engine.recording.Recording` 
 that costs a single check.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,22 @@ from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 BiasForm = Literal["negative", "plain", "none"]
 INITIAL_NEGATIVE_BIAS = 0.01
+
+
+class Projected(NamedTuple):
+    """One step's share of a weighted sum, and what the other parts of that step meet.
+
+    Attributes
+    ----------
+    sums : Tensor (K, N, outputs, *size)
+        Of the first part, offset included.
+    weight : Tensor (K, outputs, rest, *kernel)
+        The columns of the other parts. They are cut out once for all steps, because the way back through
+        a cut fills a gradient of the whole weight.
+    """
+
+    sums: Tensor
+    weight: Tensor
 
 
 class PartedLinear(nn.Module):
@@ -100,17 +116,23 @@ class PartedLinear(nn.Module):
             return None
         return -softplus(self.bias) if self.bias_form == "negative" else self.bias
 
-    def forward(self, *parts: Tensor) -> Tensor:
+    def forward(self, *parts: Tensor, fold: int | None = None) -> Tensor:
         """Map all parts, each (K, ..., width, *size), to (K, ..., outputs, *size).
 
-        Parts left out at the end stand for zeros, as at the first step.
+        Parts left out at the end stand for zeros, as at the first step. With `fold` they belong to that
+        network of the stack alone, and K is 1.
         """
         if has_torch_function_variadic(*parts):
             return handle_torch_function(PartedLinear.forward, parts, self, *parts)
-        stop = self.columns[len(parts) - 1].stop
-        return self._map(self._join(parts), self.weight[:, :, :stop], self._start())
+        weight: Tensor = self.weight
+        offset = self.offset()
+        if len(parts) < len(self.columns):
+            weight = weight[:, :, : self.columns[len(parts) - 1].stop]
+        if fold is not None:
+            weight, offset = weight[fold, None], None if offset is None else offset[fold, None]
+        return self._map(self._join(parts), weight, offset)
 
-    def project(self, x: Tensor) -> tuple[Any, ...]:
+    def project(self, x: Tensor) -> Sequence[Any]:
         """Map the first part alone, for all steps at once.
 
         Parameters
@@ -119,12 +141,15 @@ class PartedLinear(nn.Module):
 
         Returns
         -------
-        tuple of length T
+        sequence of length T
             One item per step, to be handed to :meth:`complete` as it is.
         """
         if has_torch_function_variadic(x):
             return handle_torch_function(PartedLinear.project, (x,), self, x)
-        return self._map(x, self.weight[:, :, self.columns[0]], self._start()).unbind(1)
+        edge = self.columns[0].stop
+        sums = self._map(x, self.weight[:, :, :edge], self.offset())
+        rest = self.weight[:, :, edge:]
+        return [Projected(step, rest) for step in sums.unbind(1)]
 
     def complete(self, projected: Any, *rest: Tensor) -> Tensor:
         """Add the remaining parts of one step to its projection.
@@ -143,10 +168,8 @@ class PartedLinear(nn.Module):
         relevant = (self.weight, *rest)  # there may be no other tensor, and a recording must still see it
         if has_torch_function_variadic(*relevant):
             return handle_torch_function(PartedLinear.complete, relevant, self, projected, *rest)
-        first: Tensor = projected
-        if not rest:
-            return first
-        return self._map(self._join(rest), self.weight[:, :, self.columns[0].stop :], first)
+        first: Projected = projected
+        return self._map(self._join(rest), first.weight, first.sums) if rest else first.sums
 
     def weigh(self, rows: Tensor, weight: Tensor, start: Tensor | None = None) -> Tensor:
         """Return the weighted sums of some inputs, on top of what they start from.
@@ -157,7 +180,7 @@ class PartedLinear(nn.Module):
         weight : Tensor (K, outputs, width, *kernel)
             This layer's, the columns of some of its parts, or another of that shape.
         start : Tensor, optional
-            Of the result's shape, or with ones in place of rows and size.
+            An offset (K, outputs), or of the result's shape.
 
         Returns
         -------
@@ -165,17 +188,13 @@ class PartedLinear(nn.Module):
         """
         raise NotImplementedError
 
-    def _start(self) -> Tensor | None:
-        offset = self.offset()
-        return None if offset is None else offset[(slice(None), None, slice(None), *[None] * (self.axes - 1))]
-
     def _join(self, parts: Sequence[Tensor]) -> Tensor:
         return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-self.axes)
 
     def _map(self, x: Tensor, weight: Tensor, start: Tensor | None) -> Tensor:
         middle, own = x.shape[1 : -self.axes], x.shape[-self.axes :]
-        result = self.weigh(x.reshape(self.folds, -1, *own), weight, start)
-        return result.reshape(self.folds, *middle, *result.shape[2:])
+        result = self.weigh(x.reshape(len(weight), -1, *own), weight, start)
+        return result.reshape(len(weight), *middle, *result.shape[2:])
 
     def extra_repr(self) -> str:
         """Show the sizes and the form of the bias."""
@@ -194,7 +213,9 @@ class Affine(PartedLinear):
 
     def weigh(self, rows: Tensor, weight: Tensor, start: Tensor | None = None) -> Tensor:
         """Multiply rows (K, rows, width) by weights (K, outputs, width), all folds in one product."""
-        return torch.bmm(rows, weight.mT) if start is None else torch.baddbmm(start, rows, weight.mT)
+        if start is None:
+            return torch.bmm(rows, weight.mT)
+        return torch.baddbmm(start.unsqueeze(1) if start.dim() == 2 else start, rows, weight.mT)
 
 
 class Dropout(nn.Module):
@@ -208,7 +229,8 @@ class Dropout(nn.Module):
     Attributes
     ----------
     generators : sequence of torch.Generator or None
-        One per fold. None draws from torch's default generator.
+        One per fold, or a single one whose masks all folds share. None draws from torch's default
+        generator, for each fold anew.
     """
 
     def __init__(self, p: float) -> None:
@@ -223,7 +245,7 @@ class Dropout(nn.Module):
         return x * self.mask(x)
 
     def mask(self, x: Tensor) -> Tensor:
-        """Draw a mask of x's shape with values 0 and 1 / (1 - p)."""
+        """Draw a mask of x's shape with values 0 and 1 / (1 - p); K is 1 if all folds share it."""
         return _bernoulli(x, 1 - self.p, self.generators)
 
     def extra_repr(self) -> str:
@@ -231,7 +253,7 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
-def _bernoulli(x: Tensor, keep: float, generators: Iterable[torch.Generator] | None) -> Tensor:
+def _bernoulli(x: Tensor, keep: float, generators: Sequence[torch.Generator] | None) -> Tensor:
     """Draw 16 random bits per element, several times faster than ``bernoulli_``.
 
     One 64-bit draw serves four elements. The threshold is rounded to a multiple of 2**-16, and the
@@ -240,14 +262,16 @@ def _bernoulli(x: Tensor, keep: float, generators: Iterable[torch.Generator] | N
     threshold = round(keep * 2**16)
     if threshold == 2**16:
         return torch.ones_like(x)
-    count = x[0].numel()
-    words = torch.empty(x.shape[0], -(-count // 4), dtype=torch.int64, device=x.device)
+    folds, count = x.shape[0], x[0].numel()
+    if generators is not None and len(generators) == 1:
+        folds = 1
+    words = torch.empty(folds, -(-count // 4), dtype=torch.int64, device=x.device)
     if generators is None:
         words.random_(-(2**63), None)
     else:
         for row, generator in zip(words, generators, strict=True):
             row.random_(-(2**63), None, generator=generator)
-    lanes = words.view(torch.int16)[:, :count].reshape(x.shape)
+    lanes = words.view(torch.int16)[:, :count].reshape(folds, *x.shape[1:])
     return (lanes < threshold - 2**15).to(x.dtype).mul_(2**16 / threshold)
 
 

@@ -11,6 +11,7 @@ import torch
 from rnnxai.data.dataset import Dataset, Fold
 from rnnxai.files import sha256, write_text
 from rnnxai.models.build import build_model, own_options
+from rnnxai.models.products import choose_products
 from rnnxai.models.weights import save_network
 from rnnxai.stages.device import choose_device
 from rnnxai.training.batches import Pixels
@@ -66,6 +67,7 @@ def train_stack(
     """
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(mode=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 8 % of a step
     device = choose_device(settings.device)
     folds = list(networks)
     dataset = Dataset.open(dataset_path)
@@ -93,13 +95,16 @@ def train_stack(
         torch=torch.__version__,
         device=device,
     )
+    checkpoint = Checkpoint(checkpoint_path, identity, settings.epochs, checkpoint_seconds)
+    products = choose_products(checkpoint.stored_choices().get("products")) if device == "cpu" else "default"
+    checkpoint.choices = {"products": products}
     run = Run(model, folds, settings, device)
     train(
         run,
         Pixels.of(dataset, steps, device),
         [torch.from_numpy(dataset.rows(fold, "train")) for fold in folds],
         [torch.from_numpy(dataset.rows(fold, "test")) for fold in folds],
-        Checkpoint(checkpoint_path, identity, settings.epochs, checkpoint_seconds),
+        checkpoint,
         stop,
     )
     for k, fold in enumerate(folds):
@@ -108,6 +113,7 @@ def train_stack(
             "fold": fold,
             "trained_together": folds,
             "test_accuracy": history[-1]["test_accuracy"],
+            "products": products,
             "settings": settings.model_dump(),
             "dataset_sha256": sha256(dataset_path),
         }

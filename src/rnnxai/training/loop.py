@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
@@ -17,9 +16,10 @@ from rnnxai.models.classifier import Classifier
 from rnnxai.training.batches import Pixels, shuffled
 from rnnxai.training.checkpoint import Checkpoint
 from rnnxai.training.run import Run
+from rnnxai.training.step import Step
 
 LOG = logging.getLogger(__name__)
-EVALUATED_AT_ONCE = 1000
+EVALUATED_AT_ONCE = 200  # of each fold: more would leave the cache
 CHECKED_EVERY = 50  # steps; on a GPU every look at a loss is a wait
 
 Stop = Callable[[], str | None]
@@ -64,6 +64,8 @@ def train(
         run.restore(state)
         LOG.info("going on after epoch %d of %d%s", run.epoch - 1, run.settings.epochs, _batch(run))
 
+    step = Step(run, pixels)
+
     def pause() -> None:
         why = stop()
         if why or checkpoint.due or len(run.losses) % CHECKED_EVERY == 0:
@@ -89,7 +91,7 @@ def train(
             unit="batch",
             leave=False,
         ):
-            run.losses.append(_step(run, *pixels.take(rows)))
+            run.losses.append(step(rows))
             pause()
         run.check_losses()
         run.check_weights()
@@ -98,23 +100,6 @@ def train(
         for fold, line in zip(run.folds, metrics, strict=True):
             LOG.info("%s", json.dumps({"fold": fold, **line, "seconds": round(seconds, 2)}))
     checkpoint.save(run.state(), run.history)
-
-
-def _step(run: Run, patches: Tensor, labels: Tensor) -> Tensor:
-    """Make one step of all folds; return their losses (K,).
-
-    The folds' losses are summed, so none sees another's gradient. One more logit, constantly 0,
-    stands for "none of these" and is never right: it keeps logits from drifting, as in the thesis.
-    """
-    logits = run.model.classify(patches)
-    with_none = torch.cat([logits, torch.zeros_like(logits[..., :1])], dim=-1)
-    losses = (
-        cross_entropy(with_none.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).mean(1)
-    )
-    run.optimiser.zero_grad(set_to_none=True)
-    losses.sum().backward()
-    run.optimiser.step()
-    return losses.detach()
 
 
 @torch.no_grad()

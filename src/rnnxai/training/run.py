@@ -11,7 +11,7 @@ from rnnxai.data.dataset import Fold
 from rnnxai.errors import Error
 from rnnxai.models.classifier import Classifier
 from rnnxai.training.settings import TrainSettings
-from rnnxai.training.streams import generators
+from rnnxai.training.streams import generators, shared_generator
 
 Metrics = dict[str, Any]
 
@@ -45,10 +45,21 @@ class Run:
     def __post_init__(self) -> None:
         self.model.to(self.device)
         self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=self.settings.learning_rate, eps=1e-8, fused=True
+            self.model.parameters(),
+            lr=self.settings.learning_rate,
+            eps=1e-8,
+            fused=True,
+            capturable=self.device == "cuda",
         )
-        self.masks = generators(self.settings.seed, self.folds, "dropout", device=self.device)
-        self.model.draw_masks_from(self.masks)
+        for weight in self.model.parameters():  # at once, where Adam waits for its first step
+            zero = torch.zeros((), device=self.device)
+            moments = {key: torch.zeros_like(weight) for key in ("exp_avg", "exp_avg_sq")}
+            self.optimiser.state[weight] = {"step": zero, **moments}
+        if self.settings.shared_masks:
+            self.streams = [shared_generator(self.settings.seed, self.device)]
+        else:
+            self.streams = generators(self.settings.seed, self.folds, "dropout", device=self.device)
+        self.model.draw_masks_from(self.streams)
         self._checked = 0
 
     @property
@@ -65,7 +76,7 @@ class Run:
         state = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             state |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        state |= {f"dropout.{k}": stream.get_state() for k, stream in enumerate(self.masks)}
+        state |= {f"dropout.{k}": stream.get_state() for k, stream in enumerate(self.streams)}
         state["losses"] = torch.stack(self.losses) if self.losses else torch.empty(0, len(self.folds))
         return state
 
@@ -77,7 +88,7 @@ class Run:
             index, _, name = key.partition(".")
             moments.setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
-        for k, stream in enumerate(self.masks):
+        for k, stream in enumerate(self.streams):
             stream.set_state(state[f"dropout.{k}"])
         self.losses = list(state["losses"].to(self.device))
         self._checked = len(self.losses)

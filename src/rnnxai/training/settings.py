@@ -25,6 +25,13 @@ class TrainSettings(BaseModel):
         1.0, gt=0, allow_inf_nan=False, description="Factor on the spread of the initial weights."
     )
     seed: int = Field(0, ge=0, description="Seed of initial weights, order and dropout of every fold.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="What a step computes in. Weights, their updates and the loss are float32 in any case.",
+    )
+    shared_masks: bool = Field(
+        False, description="Whether the folds of a stack drop the same units: faster, but not independent."
+    )
     threads: int = Field(
         1, ge=1, description="CPU threads of one job. Results depend on it in the last bits."
     )

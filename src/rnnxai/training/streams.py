@@ -16,6 +16,7 @@ from rnnxai.data.dataset import Fold
 Purpose = Literal["initialisation", "order", "dropout"]
 PURPOSES: tuple[Purpose, ...] = ("initialisation", "order", "dropout")
 QUALITY = 10_000  # stands for the quality split among the fold numbers
+SHARED = 10_001  # and this for a stack as a whole
 
 
 def generators(
@@ -29,6 +30,11 @@ def generators(
         )
         for fold in folds
     ]
+
+
+def shared_generator(seed: int, device: str = "cpu") -> torch.Generator:
+    """Return the generator of the masks that all folds of a stack share."""
+    return torch.Generator(device).manual_seed(_seed(seed, SHARED, PURPOSES.index("dropout")))
 
 
 def _seed(*path: int) -> int:

@@ -78,6 +78,23 @@ def test_projecting_all_steps_at_once_changes_nothing(kernel, bias, torch_rng):
     torch.testing.assert_close(layer(x)[:, 4], layer(x[:, 4]), rtol=1e-12, atol=1e-12)
 
 
+def test_one_fold_of_a_stack(torch_rng):
+    layer = make()
+    x, r = (torch.randn(3, 4, c, 6, 5, generator=torch_rng, dtype=torch.float64) for c in (2, 3))
+    for k in range(3):
+        one = slice(k, k + 1)
+        torch.testing.assert_close(layer(x[one], r[one], fold=k), layer(x, r)[one], rtol=1e-13, atol=1e-13)
+        torch.testing.assert_close(layer(x[one], fold=k), layer(x)[one], rtol=1e-13, atol=1e-13)
+
+
+def test_channels_come_last_in_memory(torch_rng):
+    """Of the result too, from images with a single channel too, so that the next layer need not move them."""
+    layer = Convolution(2, (1,), 4, (3, 3)).double()
+    layer.initialise([torch.Generator().manual_seed(seed) for seed in range(2)])
+    maps = layer(torch.randn(2, 3, 1, 6, 5, generator=torch_rng, dtype=torch.float64))
+    assert maps.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+
+
 def test_initial_weights_know_how_much_a_unit_reads():
     layer = Convolution(1, (3, 5), 400, (4, 2))
     layer.initialise([torch.Generator().manual_seed(0)])

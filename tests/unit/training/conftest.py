@@ -6,6 +6,7 @@ import torch
 from rnnxai.data.dataset import build_dataset
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.models.build import build_model
+from rnnxai.models.products import use_products
 from rnnxai.training.batches import Pixels
 from rnnxai.training.checkpoint import Checkpoint
 from rnnxai.training.loop import never, train
@@ -18,7 +19,10 @@ from rnnxai.training.streams import generators
 def _torch_settings():
     """Put back what a training job sets for its whole process."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
     yield
+    use_products("default")
+    torch.utils.deterministic.fill_uninitialized_memory = fill
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
 
@@ -42,7 +46,8 @@ class Case:
         )
         labels = torch.randint(0, 3, (60,), generator=rng)
         patches = torch.randint(0, 256, (60, 4, 6), generator=rng, dtype=torch.uint8)
-        self.pixels = Pixels(patches, labels)
+        device = self.settings.device
+        self.pixels = Pixels(patches.to(device), labels.to(device))
         rows = torch.arange(60)
         self.test_rows = [rows[rows % 3 == int(fold) % 3] for fold in folds]
         self.train_rows = [rows[rows % 3 != int(fold) % 3] for fold in folds]
@@ -59,7 +64,7 @@ class Case:
             generators=generators(self.settings.seed, self.folds, "initialisation"),
             **sizes,
         )
-        return Run(model, self.folds, self.settings, "cpu")
+        return Run(model, self.folds, self.settings, self.settings.device)
 
     def checkpoint(self, epochs=None, identity="a case", name="checkpoint", seconds=0):
         return Checkpoint(self.folder / name, identity, epochs or self.settings.epochs, seconds)

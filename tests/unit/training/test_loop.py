@@ -9,6 +9,7 @@ import torch
 from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
 from rnnxai.training import loop
+from rnnxai.training import step as one_step
 from rnnxai.training.batches import Pixels, shuffled
 from rnnxai.training.streams import PURPOSES, generators
 
@@ -18,7 +19,7 @@ def test_the_loss_has_a_logit_that_is_always_zero(case):
     run = one.run()
     patches, labels = one.pixels.take(torch.stack([rows[:8] for rows in one.train_rows]))
     logits = run.model.classify(patches).detach().double().numpy()
-    found = loop._step(run, patches, labels)
+    found = one_step.compute(run, patches, labels)
     for k in (0, 1):
         right = [
             math.log(1 + sum(math.exp(z) for z in scores)) - scores[label]
@@ -32,7 +33,7 @@ def test_a_step_moves_each_weight_by_the_learning_rate(case):
     one = case()
     run = one.run()
     before = {name: value.clone() for name, value in run.model.named_parameters()}
-    loop._step(run, *one.pixels.take(torch.stack([rows[:8] for rows in one.train_rows])))
+    one_step.compute(run, *one.pixels.take(torch.stack([rows[:8] for rows in one.train_rows])))
     for name, value in run.model.named_parameters():
         moved = (value - before[name]).abs()
         clear = value.grad.abs() > 1e-5
@@ -45,10 +46,68 @@ def test_folds_share_no_gradient(case):
     together, alone = case((0, 1, 2)), case((1,))
     stack, one = together.run(), alone.run()
     for run, rows in ((stack, together.train_rows), (one, alone.train_rows)):
-        loop._step(run, *together.pixels.take(torch.stack([fold[:8] for fold in rows])))
+        one_step.compute(run, *together.pixels.take(torch.stack([fold[:8] for fold in rows])))
     for name, value in one.model.named_parameters():
         found = stack.model.get_parameter(name).grad[1]
         torch.testing.assert_close(found, value.grad[0], rtol=1e-4, atol=1e-6)
+
+
+def test_rehearsing_leaves_no_trace(case):
+    """A GPU's graph is recorded after some steps that must not count."""
+    one = case()
+    fresh, rehearsed = one.run(), one.run()
+    one_step.Step(rehearsed, one.pixels).rehearse()
+    for name, value in fresh.state().items():
+        assert rehearsed.state()[name].equal(value), name
+    runs = [one.train(run, one.checkpoint(name=str(k))) for k, run in enumerate((fresh, rehearsed))]
+    for name, value in runs[0].state().items():
+        assert runs[1].state()[name].equal(value), name
+
+
+def test_a_step_works_at_fixed_places(case):
+    """What a graph would replay: the rows are read from one tensor, the losses left in another."""
+    one = case(dropout=0.0)
+    run = one.run()
+    step = one_step.Step(run, one.pixels)
+    places = step.rows.data_ptr(), step.losses.data_ptr()
+    parameters = [parameter.data_ptr() for parameter in run.model.parameters()]
+    moments = [moment.data_ptr() for state in run.optimiser.state.values() for moment in state.values()]
+    losses = [step(torch.stack([rows[start : start + 8] for rows in one.train_rows])) for start in (0, 8)]
+    assert not losses[0].equal(losses[1])
+    assert (step.rows.data_ptr(), step.losses.data_ptr()) == places
+    assert [parameter.data_ptr() for parameter in run.model.parameters()] == parameters
+    after = [moment.data_ptr() for state in run.optimiser.state.values() for moment in state.values()]
+    assert after == moments
+
+
+def test_folds_can_share_masks(case):
+    """Which then depend on the seed alone, and on no fold."""
+    shared, other = case((0, 1), shared_masks=True), case((2, 3), shared_masks=True)
+    dropout = [one.run().model.cell.dropout for one in (shared, other)]
+    masks = [each.mask(torch.ones(2, 6, 50)) for each in dropout]
+    assert masks[0].shape == (1, 6, 50)
+    assert masks[0].equal(masks[1])
+    run = shared.train(shared.run(), shared.checkpoint())
+    assert "dropout.0" in run.state()
+    assert "dropout.1" not in run.state()
+
+
+def test_bfloat16_rounds_a_step_and_keeps_its_weights(case):
+    """The weights, their moments and the loss stay in float32; gradients are right to bfloat16's digits."""
+    runs = {}
+    for precision in ("float32", "bfloat16"):
+        one = case(dropout=0.0, precision=precision)
+        runs[precision] = one.run()
+        rows = torch.stack([fold[:8] for fold in one.train_rows])
+        runs[precision].losses = [one_step.compute(runs[precision], *one.pixels.take(rows))]
+    exact, rounded = runs.values()
+    torch.testing.assert_close(rounded.losses[0], exact.losses[0], rtol=0.02, atol=0)
+    assert not rounded.losses[0].equal(exact.losses[0])
+    for name, value in exact.model.named_parameters():
+        found = rounded.model.get_parameter(name)
+        assert found.dtype == found.grad.dtype == torch.float32
+        assert (found.grad - value.grad).norm() < 0.05 * value.grad.norm(), name
+    assert {value.dtype for key, value in rounded.state().items() if "dropout" not in key} == {torch.float32}
 
 
 def test_training_learns(case):
@@ -78,7 +137,7 @@ def test_a_fold_is_the_same_whichever_folds_it_is_trained_beside(case):
 @pytest.mark.parametrize("value, word", [(math.nan, "nan"), (math.inf, "inf")])
 def test_a_loss_that_is_not_finite_is_named(case, monkeypatch, value, word, seconds):
     one = case((4, 2))
-    step, steps = loop._step, []
+    step, steps = one_step.compute, []
 
     def failing(*args):
         steps.append(1)
@@ -87,7 +146,7 @@ def test_a_loss_that_is_not_finite_is_named(case, monkeypatch, value, word, seco
             losses[1] = value
         return losses
 
-    monkeypatch.setattr(loop, "_step", failing)
+    monkeypatch.setattr(one_step, "compute", failing)
     message = rf"loss of fold 2 became {word} in epoch 2, batch 3\. No network is written"
     with pytest.raises(Error, match=message):
         one.train(one.run(), one.checkpoint(seconds=seconds))
@@ -113,14 +172,14 @@ def test_a_bad_loss_costs_no_more_than_fifty_steps(case, monkeypatch):
         steps.append(1)
         return torch.full((2,), math.nan if len(steps) >= 60 else 1.0)
 
-    monkeypatch.setattr(loop, "_step", bad)
+    monkeypatch.setattr(one_step, "compute", bad)
     with pytest.raises(Error, match=r"fold 0 became nan in epoch 2, batch 20\."):
         one.train(one.run(), one.checkpoint(seconds=1e9))
     assert len(steps) == 80  # the end of epoch 2
 
 
 def test_the_step_that_spoils_the_weights_is_noticed_if_it_is_the_last(case, monkeypatch):
-    one, step, steps = case((4, 2), epochs=2), loop._step, []
+    one, step, steps = case((4, 2), epochs=2), one_step.compute, []
 
     def spoiling(run, *args):
         losses = step(run, *args)
@@ -130,7 +189,7 @@ def test_the_step_that_spoils_the_weights_is_noticed_if_it_is_the_last(case, mon
                 run.model.cell.hidden.weight[1, 3, 2] = math.nan
         return losses
 
-    monkeypatch.setattr(loop, "_step", spoiling)
+    monkeypatch.setattr(one_step, "compute", spoiling)
     with pytest.raises(Error, match=r"cell\.hidden\.weight of fold 2 is not finite at the end of epoch 2"):
         one.train(one.run(), one.checkpoint())
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from rnnxai.errors import Stopped
-from rnnxai.training import loop
+from rnnxai.training import step as one_step
 
 
 def assert_same(run, right):
@@ -84,7 +84,7 @@ def test_stopped_after_every_step(straight):
 @pytest.mark.parametrize("seconds, kept", [(0, (2, 2)), (1e9, None)])
 def test_killed_within_an_epoch(straight, monkeypatch, seconds, kept):
     one, right = straight
-    step, steps = loop._step, []
+    step, steps = one_step.compute, []
 
     def dying(*args):
         steps.append(1)
@@ -93,7 +93,7 @@ def test_killed_within_an_epoch(straight, monkeypatch, seconds, kept):
         return step(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_step", dying)
+        patch.setattr(one_step, "compute", dying)
         with pytest.raises(Killed):
             one.train(one.run(), one.checkpoint(seconds=seconds))
     found = one.checkpoint().load()
@@ -114,7 +114,7 @@ def test_a_checkpoint_is_due_after_its_seconds(case, monkeypatch):
 
 def test_a_finished_run_is_not_trained_again(straight, monkeypatch):
     one, right = straight
-    monkeypatch.delattr(loop, "_step")
+    monkeypatch.delattr(one_step, "compute")
     assert_same(one.train(one.run(), one.checkpoint(name="straight")), right)
 
 
@@ -151,13 +151,13 @@ def test_more_epochs_go_on(case, straight, monkeypatch):
     one, right = straight
     short = case(epochs=2)
     short.train(short.run(), short.checkpoint())
-    step, steps = loop._step, []
+    step, steps = one_step.compute, []
 
     def counting(*args):
         steps.append(1)
         return step(*args)
 
-    monkeypatch.setattr(loop, "_step", counting)
+    monkeypatch.setattr(one_step, "compute", counting)
     assert_same(one.train(one.run(), one.checkpoint()), right)
     assert len(steps) == 2 * 5
 

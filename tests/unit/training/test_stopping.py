@@ -60,8 +60,8 @@ def run_job(digits_file, tmp_path, request):
 @pytest.mark.parametrize(
     "number, environment, why",
     [
-        ("SIGTERM", {}, "SIGTERM came: stopped after epoch 1 of 3 and batch 1."),
-        ("SIGUSR1", {}, "SIGUSR1 came: stopped after epoch 1 of 3 and batch 1."),
+        ("SIGTERM", {}, "SIGTERM came: stopped after epoch 0 of 3 and batch 2."),
+        ("SIGUSR1", {}, "SIGUSR1 came: stopped after epoch 0 of 3 and batch 2."),
         (
             "",
             {"SLURM_JOB_END_TIME": "1000"},

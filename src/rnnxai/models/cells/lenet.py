@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from rnnxai.models.cells.cell import Cell
 from rnnxai.models.convolution import Convolution, as_images
 from rnnxai.models.layers import Affine, BiasForm
-from rnnxai.models.pooling import check_pooling, pool, size_after_pooling
+from rnnxai.models.pooling import check_pooling, relu_pool, size_after_pooling
 
 
 class LeNet(Cell):
@@ -64,7 +63,7 @@ class LeNet(Cell):
         """Return c, flattened (K, N, units)."""
         x = prepared
         for convolution in (self.conv1, self.conv2, self.conv3):
-            x = pool(torch.relu(convolution(x)), self.pooling)
+            x = relu_pool(convolution(x), self.pooling)
         return x.flatten(-3)
 
     def readout(self, state: Tensor) -> Tensor:
