@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench mutate clean clean-results
+.PHONY: help setup demo test test-slurm reliability lint format bench mutate clean clean-results
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -31,8 +31,16 @@ demo: setup ## run a small study of handwritten digits and make its report
 
 test: setup ## run the tests
 	@# A process for each core, with one thread each; then what starts processes of its own.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not workflow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "not workflow and not slurm"
 	$(BIN)/pytest -m workflow
+	$(BIN)/pytest -m slurm
+
+test-slurm: setup ## run the tests on a Slurm of this machine, and fail without one
+	RNNXAI_SLURM=required $(BIN)/pytest -m slurm
+
+reliability: setup ## provoke every fault and write docs/reliability.md (needs Slurm)
+	RNNXAI_SLURM=required $(BIN)/pytest tests/slurm tests/workflow/test_damage.py \
+	    tests/workflow/test_faults.py --write-reliability
 
 lint: setup ## check style, types and the workflow
 	$(BIN)/ruff check

@@ -6,10 +6,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from reliability import Record
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 torch.set_num_threads(1)
+
+
+def pytest_addoption(parser):
+    """Let ``make reliability`` ask for its page."""
+    parser.addoption("--write-reliability", action="store_true", help="write docs/reliability.md")
+
+
+@pytest.fixture(scope="session")
+def reliability(request):
+    """Return where tests of faults note what became of them."""
+    record = Record()
+    yield record
+    if request.config.getoption("--write-reliability"):
+        record.write()
 
 
 @pytest.fixture

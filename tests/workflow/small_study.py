@@ -80,9 +80,9 @@ class Project:
             process.kill()
         return code, self.said.read_text()
 
-    def run(self) -> str:
+    def run(self, *arguments: str) -> str:
         """Run the study, which must succeed."""
-        code, output = self.snakemake()
+        code, output = self.snakemake(*arguments)
         assert code == 0, output
         return output
 

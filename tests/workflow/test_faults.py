@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import psutil
 import pytest
+from reliability import Record
 from small_study import STUDY, Project
 
 pytestmark = pytest.mark.workflow
@@ -92,13 +93,15 @@ def test_an_orphan_is_ended_before_its_work_is_done_again(project: Project) -> N
         kill(second)
 
 
-def test_two_at_once_are_refused(project: Project) -> None:
+def test_two_at_once_are_refused(project: Project, reliability: Record) -> None:
     first = project.start()
     try:
         wait_for_job(project, "dataset", first)
+        fault = time.monotonic()
         code, output = project.snakemake()
         assert code != 0
         assert f"in use by process {first.pid}" in output
+        reliability.add(13, "the second was refused and told who is first", "nothing", fault)
     finally:
         kill(first)
 

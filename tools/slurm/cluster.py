@@ -47,10 +47,11 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self._record = self.folder / "run" / "daemons.json"
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     # --- all of it -------------------------------------------------------------------------------------
 
-    def up(self, *, cpus: int = 4, memory: int = 8000, gpus: int = 2, grace: int = 5) -> None:
+    def up(self, *, cpus: int = 4, memory: int = 64000, gpus: int = 2, grace: int = 5) -> None:
         """Start what is not running yet, and wait until both nodes are ready.
 
         Parameters
@@ -69,12 +70,16 @@ class Cluster:
     def down(self) -> None:
         """Cancel all jobs and stop the daemons, each only if it still is the process that was started."""
         if self.is_running("slurmctld"):
-            self._client("scancel", "--user", getpass.getuser())
-            _wait(lambda: not self._client("squeue", "--noheader").strip(), 30)
+            self.cancel_all()
         for name in reversed(DAEMONS):
             self.stop(name)
         for process in self._step_managers():  # they would try for minutes to reach their node
             process.kill()
+
+    def cancel_all(self) -> None:
+        """Cancel all jobs and wait until they have ended."""
+        self._client("scancel", "--user", getpass.getuser())
+        _wait(lambda: not self._client("squeue", "--noheader").strip(), 60)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that lead clients, and the jobs they submit, to this cluster."""
@@ -96,6 +101,7 @@ class Cluster:
                     start_new_session=True,
                     env=os.environ | {"SLURM_CONF": str(self.folder / "etc" / "slurm.conf")},
                 )
+            self._children[name] = process
             self._remember(name, psutil.Process(process.pid))
         if not _wait(lambda: not self.is_running(name) or self._serves(name), PATIENCE) or not self._serves(
             name
@@ -112,6 +118,8 @@ class Cluster:
             if not _wait(lambda: not _is_alive(process), 30):
                 process.kill()
                 _wait(lambda: not _is_alive(process), 30)
+        if child := self._children.pop(name, None):
+            child.wait()
 
     def is_running(self, name: str) -> bool:
         """Return whether a daemon is the process that was started as such."""
@@ -301,7 +309,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("action", choices=["up", "down"])
     parser.add_argument("--folder", type=Path, default=default, help=f"where it lives (default: {default})")
     parser.add_argument("--cpus", type=int, default=4, help="processors of a node (default: 4)")
-    parser.add_argument("--memory", type=int, default=8000, help="megabytes of a node (default: 8000)")
+    parser.add_argument("--memory", type=int, default=64000, help="megabytes of a node (default: 64000)")
     parser.add_argument("--gpus", type=int, default=2, help="pretended GPUs (default: 2)")
     options = parser.parse_args(arguments)
     cluster = Cluster(options.folder)

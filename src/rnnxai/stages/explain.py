@@ -12,6 +12,7 @@ from rnnxai.archive.layout import Layout, stored_rows
 from rnnxai.archive.provenance import explanation, provenance
 from rnnxai.archive.write import AttributionWriter
 from rnnxai.data.dataset import Dataset, Fold
+from rnnxai.errors import Error
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.strategy import make_strategy
@@ -59,10 +60,20 @@ def explain_network(
     threads : int
         CPU threads; results depend on it in the last bits.
     device : {"cpu", "cuda", "auto"}
+
+    Raises
+    ------
+    Error
+        If the network was trained on another data set file.
     """
     torch.set_num_threads(threads)
     device = choose_device(device)
-    model, _ = load_network(network_path)
+    model, about_network = load_network(network_path)
+    if about_network["dataset_sha256"] != sha256(dataset_path):
+        raise Error(
+            f"{dataset_path}: not the data set file that {network_path} was trained on; their hashes differ. "
+            "Put that file back, or run the study again to train on this one"
+        )
     model.to(device)
     samples = Dataset.open(dataset_path)
     rows = samples.rows(fold, "test")

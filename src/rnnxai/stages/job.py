@@ -1,5 +1,6 @@
 """What every job of the workflow does around its work: a log, a lock, and errors a person can read."""
 
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ from rnnxai.locks import job_lock
 from rnnxai.slurm import requeue_own_job
 
 STOPPED = os.EX_TEMPFAIL  # 75, "try again later": what a job ends with that can go on from where it is
+FULL = (errno.ENOSPC, errno.EDQUOT)
 PATIENCE = 120.0  # seconds for a predecessor that is just ending, on another node perhaps
 
 
@@ -51,6 +53,15 @@ def job(log: str | Path, locks: str | Path) -> Iterator[None]:
         if requeue_own_job():
             logging.getLogger(__name__).info("Slurm has put the job back into its queue")
         sys.exit(STOPPED)
-    except Exception:
+    except Exception as error:
+        if _disk_is_full(error):
+            logging.getLogger(__name__).error("no space left for what this job writes: %s", error)
+            sys.exit(1)
         logging.getLogger(__name__).exception("this is a bug in rnnxai")
         raise
+
+
+def _disk_is_full(error: Exception) -> bool:
+    # Writers of HDF5 and safetensors have errors of their own, which repeat the system's words.
+    said = f"{error} {error.__cause__}"
+    return getattr(error, "errno", None) in FULL or any(os.strerror(number) in said for number in FULL)

@@ -1,9 +1,11 @@
 """Score archives, and put the scores of a study together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rnnxai.archive.provenance import provenance
+from rnnxai.archive.verify import verify_all
+from rnnxai.errors import Error
 from rnnxai.scoring.archives import DEFAULT, Score, score_archive
 from rnnxai.scoring.comparisons import Comparison
 from rnnxai.scoring.differences import differences, write_differences
@@ -33,7 +35,13 @@ def score_group(
         Output: one row per archive (CSV).
     scores : sequence of Score
         What to compute.
+
+    Raises
+    ------
+    Error
+        If an archive is damaged. It is set aside under another name, so that the next run makes it anew.
     """
+    _set_damaged_aside(archives.values())
     scored = {name: score_archive(dataset_path, path, scores) for name, path in archives.items()}
     about = provenance({}, {"dataset": dataset_path, **archives}, seed=0, threads=1, device="cpu")
     write_scores(samples_path, {name: each.samples for name, each in scored.items()}, about)
@@ -86,3 +94,14 @@ def summarise_study(
     summarise(scores, summary_path, folds, level, resamples)
     compared = [name for name in score_columns(scores) if name not in COUNTED_OTHERWISE]
     write_differences(differences(scores, compared, comparisons, folds, level), differences_path)
+
+
+def _set_damaged_aside(paths: Iterable[str | Path]) -> None:
+    said = []
+    for path, found in verify_all(paths):
+        if found:
+            aside = path.with_name(f"{path.name}.damaged")
+            path.replace(aside)
+            said.append(f"{path}: {'; '.join(map(str, found))}; set aside as {aside.name}")
+    if said:
+        raise Error(". ".join(said) + ". Nothing was scored; run the study again to have it made anew")

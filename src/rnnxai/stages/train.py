@@ -70,6 +70,7 @@ def train_stack(
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 8 % of a step
     device = choose_device(settings.device)
     folds = list(networks)
+    dataset_sha256 = sha256(dataset_path)  # of what is read now; the file may be another one at the end
     dataset = Dataset.open(dataset_path)
     build: dict[str, Any] = {
         "name": architecture,
@@ -90,7 +91,7 @@ def train_stack(
         build=build,
         folds=folds,
         settings=settings.model_dump(exclude={"epochs"}),  # epochs only say when to stop
-        dataset=sha256(dataset_path),
+        dataset=dataset_sha256,
         code=code,
         torch=torch.__version__,
         device=device,
@@ -115,7 +116,7 @@ def train_stack(
             "test_accuracy": history[-1]["test_accuracy"],
             "products": products,
             "settings": settings.model_dump(),
-            "dataset_sha256": sha256(dataset_path),
+            "dataset_sha256": dataset_sha256,
         }
         save_network(run.model, k, networks[fold], build, about)
         write_text(metrics[fold], "".join(json.dumps(line, sort_keys=True) + "\n" for line in history))
