@@ -103,8 +103,7 @@ def _halved(x: Tensor, axis: int) -> Tensor:
 
 def _doubled(x: Tensor, axis: int, size: int) -> Tensor:
     """Repeat what lies along an axis, up to a size: the transpose of :func:`_halved`."""
-    repeated: Tensor = x.repeat_interleave(2, axis).narrow(axis, 0, size)
-    return repeated
+    return torch.repeat_interleave(x, 2, axis).narrow(axis, 0, size)
 
 
 def _scale(variant: str, height: int, width: int, like: Tensor) -> Tensor:

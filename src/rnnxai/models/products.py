@@ -1,9 +1,9 @@
 """How a CPU multiplies float32 matrices: torch's usual library, or oneDNN where that is as accurate.
 
-On processors with AVX-512 the library that torch ships does not always use it; oneDNN does, and torch hands
-it float32 products if its ``fp32_precision`` allows bfloat16. Where the processor multiplies bfloat16 matrices
-by itself (AMX), that permission is used, and products lose half their digits. So features of the processor and
-a comparison with float64 decide, never a clock: a choice by time would change results from run to run.
+On processors with AVX-512 the library that torch ships does not always use it; oneDNN does, and torch
+hands it float32 products if its ``fp32_precision`` allows bfloat16. Where the processor multiplies bfloat16
+matrices by itself (AMX), that permission is used, and products lose half their digits. So features of the
+processor and a comparison with float64 decide, never a clock, which would change results from run to run.
 """
 
 from typing import Literal

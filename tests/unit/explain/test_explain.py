@@ -127,7 +127,7 @@ def test_one_recording_serves_methods_in_any_order(make_net, batch, architecture
     for names in (METHODS, METHODS[::-1], ["dtd", "sa", "dtd", "lrp-flat", "lrp-a2b1", "gb"]):
         strategies = {f"{n} {name}": make_strategy(name) for n, name in enumerate(names)}
         scores, found = explain_batch(plan, *batch, strategies, ledgers=True)
-        assert scores.equal(model(batch[0]))
+        torch.testing.assert_close(scores, model(batch[0]), rtol=1e-13, atol=1e-15)  # it pools its own way
         for label, explanation in found.items():
             name = label.split()[1]
             assert explanation.relevance.equal(alone[name]), label
