@@ -1,0 +1,1 @@
+"""What `rnnxai doctor` looks at: the environment, the data, the cluster, the disk."""
