@@ -110,7 +110,7 @@ class Project:
     def outputs(self) -> set[str]:
         """Return all outputs there are, below results/."""
         results = self.folder / "results"
-        stages = ("datasets", "models", "archives", "scores", "figures")
+        stages = ("datasets", "models", "archives", "scores", "figures", "tables")
         files = (path for stage in stages for path in (results / stage).rglob("*") if path.is_file())
         return {str(path.relative_to(results)) for path in files} | {"report.html", "snakemake-report.html"}
 

@@ -66,7 +66,7 @@ def scores(project: Project) -> dict[str, bytes]:
 
 
 def test_killed_at_every_stage_it_ends_in_the_same_scores(finished: Project, project: Project) -> None:
-    for stage in ("dataset", "train", "explain", "score", "summary", "cosine_figure", "report"):
+    for stage in ("dataset", "train", "explain", "score", "summary", "score_figures", "report"):
         process = project.start()
         wait_for_job(project, stage, process)
         kill(process)

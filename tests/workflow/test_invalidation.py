@@ -11,9 +11,26 @@ pytestmark = pytest.mark.workflow
 
 Edit = Callable[[Project], None]
 
-SUMMARY = ("scores/scores.csv", "scores/summary.csv")
+TABLES = ("tables/*",)
+REFERENCES = ("scores/digits-maj/references.csv",)
+
+
+def drawn(*names: str) -> tuple[str, ...]:
+    return tuple(f"figures/{name}/digits-maj*" for name in names)
+
+
+SCORE_FIGURES = drawn("cosine", "look", "differences", "checks")
+ARCHIVE_FIGURES = drawn("heatmaps", "positive-heatmaps", "relevance-per-step", "block-shares")
+OVERVIEW = drawn("overview", "problem")
+SUMMARY = (
+    "scores/scores.csv",
+    "scores/summary.csv",
+    "scores/differences.csv",
+    *SCORE_FIGURES,
+    *OVERVIEW,
+    *TABLES,
+)
 FIGURES = ("figures/*/digits-maj*",)
-SCORE_FIGURES = ("figures/cosine/digits-maj*", "figures/heatmaps/digits-maj*")
 BOOKS_FIGURE = "figures/where-did-the-score-go/digits-maj*"
 REPORT = ("report.html", "snakemake-report.html")
 EVERYTHING = (
@@ -21,11 +38,12 @@ EVERYTHING = (
     "models/*/*/*/*",
     "archives/*/*/*/*/*",
     "scores/*/*/*/*/*",
+    *REFERENCES,
     *SUMMARY,
     *FIGURES,
     *REPORT,
 )
-AFTER_TRAINING = EVERYTHING[1:]
+AFTER_TRAINING = tuple(set(EVERYTHING) - {"datasets/*", *REFERENCES})
 
 
 def network(architecture: str) -> tuple[str, ...]:
@@ -38,7 +56,7 @@ def network(architecture: str) -> tuple[str, ...]:
 def group(name: str, *members: str) -> tuple[str, ...]:
     """All that comes of one group of explainers that do not conserve relevance."""
     archives = tuple(f"archives/digits-maj/*/t3/fold-0/{member}.attribution.h5" for member in members)
-    return (*archives, f"scores/digits-maj/*/t3/fold-0/{name}.scores.*", *SUMMARY, *SCORE_FIGURES, *REPORT)
+    return (*archives, f"scores/digits-maj/*/t3/fold-0/{name}.scores.*", *SUMMARY, *ARCHIVE_FIGURES, *REPORT)
 
 
 def code(path: str, old: str, new: str) -> Edit:
@@ -63,10 +81,39 @@ def touch(path: str) -> Edit:
 
 
 EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
-    "a colour": (code("figures/style.py", "#0072B2", "#0072B3"), (*FIGURES, *REPORT)),
+    "a colour": (code("figures/style.py", "#0072B2", "#0072B3"), (*FIGURES, *TABLES, *REPORT)),
     "a label": (
         code("figures/cosine.py", "cosine with the majority marks", "cosine"),
-        ("figures/cosine/digits-maj*", *REPORT),
+        (*SCORE_FIGURES, *REPORT),
+    ),
+    "how heatmaps are laid out": (
+        code("figures/grid.py", "0.34 * _INCH", "0.35 * _INCH"),
+        (*ARCHIVE_FIGURES, *REPORT),
+    ),
+    "a heading of the overview": (
+        code("figures/overview.py", "Problem: find", "Find"),
+        (*OVERVIEW, *REPORT),
+    ),
+    "a heading of a table": (code("figures/tables.py", '"below gate"', '"below"'), (*TABLES, *REPORT)),
+    "an interval": (
+        code("scoring/statistics.py", "if error == 0:", "if not error:"),
+        (*SUMMARY, *REPORT),
+    ),
+    "what architectures are compared with": (
+        config(
+            lambda s: s.update(
+                comparisons={"it": {"architectures": ["r-lstm", "shallow"], "baselines": ["r-lstm"]}}
+            )
+        ),
+        (*SUMMARY, *REPORT),
+    ),
+    "what looks at nothing": (
+        code("scoring/references.py", "pictures / 255.0", "pictures / 256.0"),
+        (*REFERENCES, *SCORE_FIGURES, *OVERVIEW, *TABLES, *REPORT),
+    ),
+    "samples of a heatmap grid": (
+        config(lambda s: s["figures"].update(samples=3)),
+        (*ARCHIVE_FIGURES, *REPORT),
     ),
     "another label": (
         code("figures/ledger.py", "part of the explained score", "part of the score"),
@@ -77,7 +124,10 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
         ("report.html",),
     ),
     "the style of the page": (code("report/static/page.css", "#0b5cad", "#0b5cae"), ("report.html",)),
-    "how the page is put together": (code("report/names.py", '"fixed split"', '"the split"'), ("report.html",)),
+    "how the page is put together": (
+        code("report/names.py", '"fixed split"', '"the split"'),
+        ("report.html",),
+    ),
     "an explainer's parameter": (
         config(lambda s: s["explainers"][0].__setitem__(1, {"method": "gb", "options": {"gates": "follow"}})),
         group("sa+gb", "sa", "gb"),
@@ -107,7 +157,7 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
     "the seed of the sequences": (config(lambda s: s["datasets"]["digits-maj"].update(seed=1)), EVERYTHING),
     "a score's code": (
         code("scoring/blocks.py", "where=norms > 0), -1, 1)", "where=norms > 0), 0, 1)"),
-        ("scores/*/*/*/*/*", *SUMMARY, *SCORE_FIGURES, *REPORT),
+        ("scores/*/*/*/*/*", *REFERENCES, *SUMMARY, *ARCHIVE_FIGURES, *REPORT),
     ),
     "a deleted archive": (
         delete("archives/digits-maj/r-lstm/t3/fold-0/sa.attribution.h5"),
@@ -116,7 +166,7 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
             "archives/digits-maj/r-lstm/t3/fold-0/gb.attribution.h5",
             "scores/digits-maj/r-lstm/t3/fold-0/sa+gb.scores.*",
             *SUMMARY,
-            *SCORE_FIGURES,
+            *ARCHIVE_FIGURES,
             *REPORT,
         ),
     ),

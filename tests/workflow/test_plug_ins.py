@@ -55,8 +55,19 @@ def test_what_is_brought_along_is_trained_explained_scored_drawn_and_reported(st
 
 
 REPORTS = ("report.html", "snakemake-report.html")
-SUMMARY = ("scores/scores.csv", "scores/summary.csv", "figures/cosine/stripes*", *REPORTS)
-MAPS = ("figures/heatmaps/stripes*", "figures/where-did-the-score-go/stripes*")
+SUMMARY = (
+    "scores/scores.csv",
+    "scores/summary.csv",
+    "scores/differences.csv",
+    *(f"figures/{name}/stripes*" for name in ("cosine", "differences", "checks", "overview", "problem")),
+    "tables/*",
+    *REPORTS,
+)
+MAPS = (
+    *(f"figures/{name}/stripes*" for name in ("heatmaps", "positive-heatmaps", "relevance-per-step")),
+    *(f"figures/{name}/stripes*" for name in ("block-shares", "where-did-the-score-go")),
+)
+REFERENCES = "scores/stripes/references.csv"
 CURVES = "figures/training-curves/stripes*"
 ELMAN = (
     "models/stripes/elman/t3/fold-0.*",
@@ -69,8 +80,8 @@ ALL = ("datasets/*", "models/*/*/*/*", "archives/*/*/*/*/*", *SCORES)
 EDITS = {
     "a cell": ("cells.py", "torch.relu(self", "1 * torch.relu(self", (*ELMAN, *SUMMARY, *MAPS, CURVES)),
     "a method": ("rules.py", "1 + beta", "beta + 1", (*SIGNED, *SUMMARY, *MAPS)),
-    "a source": ("data.py", "% 8 < 4", "% 8 < 3", (*ALL, *SUMMARY, *MAPS, CURVES)),
-    "a score": ("scores.py", "> 0", "> 1e-9", (*SCORES, *SUMMARY)),
+    "a source": ("data.py", "% 8 < 4", "% 8 < 3", (*ALL, REFERENCES, *SUMMARY, *MAPS, CURVES)),
+    "a score": ("scores.py", "> 0", "> 1e-9", (*SCORES, REFERENCES, *SUMMARY)),
     "a comment": ("cells.py", "    def step", "    # One step.\n    def step", ()),
 }
 

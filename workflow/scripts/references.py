@@ -4,7 +4,7 @@ import json
 
 from rnnxai.scoring.archives import Score
 from rnnxai.stages.job import job
-from rnnxai.stages.score import score_references
+from rnnxai.stages.references import score_references
 
 with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
     scores = [Score(**score) for score in json.loads(snakemake.params.scores)]

@@ -4,7 +4,7 @@ import json
 
 from rnnxai.scoring.comparisons import Comparison
 from rnnxai.stages.job import job
-from rnnxai.stages.score import summarise_study
+from rnnxai.stages.summary import summarise_study
 
 comparisons = {
     dataset: [

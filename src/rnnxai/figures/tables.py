@@ -8,7 +8,8 @@ import pandas as pd
 from rnnxai.figures import style
 from rnnxai.figures.table_files import DASH, Printed
 from rnnxai.scoring.differences import FAMILY
-from rnnxai.scoring.table import COUNTED_OTHERWISE, QUALITY
+from rnnxai.scoring.summary import COUNTED_OTHERWISE
+from rnnxai.scoring.table import QUALITY
 
 _MINUS = "\N{MINUS SIGN}"
 _CELL = ["dataset", "architecture", "T"]
@@ -99,7 +100,7 @@ def scores_table(summary: pd.DataFrame, references: Mapping[str, pd.DataFrame]) 
     Parameters
     ----------
     summary : DataFrame
-        Scores over folds (:func:`rnnxai.scoring.table.summarise`).
+        Scores over folds (:func:`rnnxai.scoring.summary.summarise`).
     references : Mapping[str, DataFrame]
         Levels that trivial explanations reach, by data set.
     """

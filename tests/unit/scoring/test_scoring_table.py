@@ -4,7 +4,8 @@ import pytest
 
 from rnnxai.errors import Error
 from rnnxai.scoring.statistics import bootstrap_interval, corrected_interval, mean_interval
-from rnnxai.scoring.table import merge, read_table, summarise, write_rows
+from rnnxai.scoring.summary import summarise
+from rnnxai.scoring.table import merge, read_table, write_rows
 
 FOLDS = {"digits-maj": 7, "NA": 7}
 COSINES = [0.72, 0.71, 0.7 + 1 / 3000]
