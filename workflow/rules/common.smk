@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 from rnnxai.benchmarks import longest_seconds
 from rnnxai.config import check_config
 from rnnxai.errors import Error
-from rnnxai.files import write_text
+from rnnxai.files import sha256, write_text
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import check_holder, end_orphans, exclusive, holder_of
 from rnnxai.slurm import cancel_run, forget_run, note_run
@@ -82,6 +82,11 @@ def code(script, *targets):
 def canonical(value):
     """One text for one value, so that an unchanged setting is seen to be unchanged."""
     return json.dumps(value, sort_keys=True)
+
+
+def contents(paths):
+    """One text for the content of some files."""
+    return canonical({path.name: sha256(path) for path in sorted(paths)})
 
 
 def take_over():

@@ -1,15 +1,10 @@
 """report: the results on one page, and how they were made on another; both open without a network."""
 
-from rnnxai.files import sha256
 from rnnxai.report.provenance import OUTSIDE
 
-CAPTIONS = sorted((WORKFLOW / "report").glob("*.rst"))
+CAPTIONS = contents((WORKFLOW / "report").glob("*.rst"))
 # Templates, style sheet and script are part of the page as code is, but no fingerprint covers them.
-PAGE = sorted((Path(workflow.basedir) / "src" / "rnnxai" / "report").glob("[st]*/*.*"))
-
-
-def contents(paths):
-    return canonical({path.name: sha256(path) for path in paths})
+LOOK = contents((Path(workflow.basedir) / "src" / "rnnxai" / "report").glob("[st]*/*.*"))
 
 
 rule report:
@@ -33,8 +28,8 @@ rule report:
         runtime=20,
     params:
         code=code("report.py"),
-        look=contents(PAGE),
-        captions=contents(CAPTIONS),
+        look=LOOK,
+        captions=CAPTIONS,
         study=canonical(CONFIG.model_dump(mode="json", exclude=OUTSIDE)),
     script:
         "../scripts/report.py"
@@ -58,7 +53,7 @@ rule snakemake_report:
         runtime=10,
     params:
         code=code("snakemake_report.py"),
-        captions=contents(CAPTIONS),
+        captions=CAPTIONS,
         snakefile=workflow.main_snakefile,
     script:
         "../scripts/snakemake_report.py"

@@ -87,7 +87,9 @@ def write_page(
         "score_files": [
             download(each, places.results) for each in (places.scores, places.summary) if each.exists()
         ],
-        "tables": read_tables(_other(tables, places), places.results, caption),
+        "tables": read_tables(
+            _other(places.tables if tables is None else map(Path, tables), places), places.results, caption
+        ),
         "figures": read_figures(
             places.figures if figures is None else map(Path, figures), places.results, caption
         ),
@@ -120,11 +122,16 @@ def _scores(study: Study, places: Places, partial: bool) -> Scores | None:
     return read_scores(places.scores, places.summary, marked)
 
 
-def _other(tables: Iterable[str | Path] | None, places: Places) -> list[Path]:
-    """Return tables besides the scores, which have a section of their own."""
-    if tables is None:
-        return places.other_tables
-    return [path for path in map(Path, tables) if path not in (places.scores, places.summary)]
+def _other(tables: Iterable[Path], places: Places) -> list[Path]:
+    """Return the tables besides the scores, which have a section; one for reading stands for its numbers."""
+    found = list(tables)
+    for_reading = {path.stem for path in found if path.with_suffix(".md").is_file()}
+    own = (places.scores, places.summary)
+    return [
+        path
+        for path in found
+        if path not in own and (path.with_suffix(".md").is_file() or path.stem not in for_reading)
+    ]
 
 
 def _filled(shown: Mapping[str, Any], archives: Archives, kept: Kept) -> str:

@@ -54,14 +54,9 @@ class Places:
         return sorted(self.results.glob("figures/*/*.png"))
 
     @property
-    def other_tables(self) -> list[Path]:
-        """The tables there are, besides the scores of archives and their summary."""
-        printed = sorted(self.results.glob("tables/*.csv"))
-        return printed + [
-            path
-            for path in sorted(self.results.glob("scores/*.csv"))
-            if path not in (self.scores, self.summary) and path.stem not in {each.stem for each in printed}
-        ]
+    def tables(self) -> list[Path]:
+        """The tables there are, for reading and of numbers."""
+        return sorted([*self.results.glob("tables/*.csv"), *self.results.glob("scores/*.csv")])
 
     def dataset_log(self, name: str) -> Path:
         """Return what the job said that made a data set."""
