@@ -123,6 +123,8 @@ def test_books_of_buffers_are_kept_by_sample(name):
             _, own = rnnxai.explain(net, alone, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
             assert ledger.lost[sample] == pytest.approx(own.lost[0])
             assert ledger.inputs[sample] == pytest.approx(own.inputs[0])
+            last = ledger.table(sample).set_index("layer").loc["out"]
+            assert last.incoming == pytest.approx(ledger.start[sample])
 
 
 def all_but_one(s):

@@ -43,7 +43,7 @@ def test_the_range_of_pooled_pixels(pool, bounds):
     torch.testing.assert_close(found[:, 0], right)
     _, ledger = rnnxai.explain(net, x, 0, "lrp-zplus", bounds=bounds, return_ledger=True)
     assert_closed(ledger)
-    assert {"0", "2"} & set(ledger.table().layer) == {"2"}
+    assert set(ledger.table().layer) == {"2"}  # nothing is lost in the pooling
 
 
 def test_a_batch_norm_along_another_axis_than_the_units():

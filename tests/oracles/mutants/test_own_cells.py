@@ -128,10 +128,32 @@ def test_a_state_of_images(projects):
     for method in ("lrp-0", "lrp-w2", "lrp-flat"):
         _, ledger = rnnxai.explain(net, images, 1, method, return_ledger=True)
         assert_closed(ledger)
+        # A state that is left out is zeros, which take their part by rules that ignore values.
+        assert ledger.table().initial_state.any() == (method != "lrp-0")
     with torch.no_grad():
         net.cell.convolution.weight.zero_()  # nobody but the inputs' values says who gets what
         net.cell.out.bias.fill_(1.0)
     rules = {"convolution": "lrp-0", "*": "lrp-flat"}
-    found, ledger = rnnxai.explain(net, images, 1, "lrp", rules=rules, return_ledger=True)
+    short = Classifier(net.cell, (3, 4), 1).double().eval()
+    found, ledger = rnnxai.explain(short, images[..., :4], 1, "lrp", rules=rules, return_ledger=True)
     assert found.any()
-    assert not ledger.table().initial_state.any()  # a state that is left out is nothing
+    assert not ledger.table().initial_state.any()
+
+
+class Begun(Lateral):
+    """The same, but its state begins with something."""
+
+    def step(self, prepared, state):
+        return super().step(prepared, torch.full((1, 3, 2, 3, 4), 0.5).double() if state is None else state)
+
+
+@pytest.mark.parametrize("projects", [False, True])
+def test_a_state_that_begins_with_something(projects):
+    net = Classifier(Begun(projects), (3, 8), 2).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    _, ledger = rnnxai.explain(net, images, 1, "lrp-0", return_ledger=True)
+    assert ledger.table().initial_state.any()
+    assert_closed(ledger)
