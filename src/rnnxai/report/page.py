@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rnnxai.errors import Error
-from rnnxai.figures.style import explainer_title, in_order, number
+from rnnxai.figures.style import explainer_title, number
 from rnnxai.files import write_text
 from rnnxai.report.archives import Archives, read_archives
 from rnnxai.report.captions import Captions
@@ -143,7 +143,7 @@ def _filled(shown: Mapping[str, Any], archives: Archives, kept: Kept) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "title": explainer_title, "in_order": in_order}
+    environment.filters |= {"number": number, "title": explainer_title}
     kinds = {"marked": MARKED, "unmarked": UNMARKED}
     samples = archives.as_json(kept, names=shown["names"], kinds=kinds)
     asked_for = sum(map(len, archives.shown.values()))
