@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
-from rnnxai.archive.format import PROVENANCE, SCORES, Field
+from rnnxai.archive.format import MAX_SAMPLES, PROVENANCE, SCORES, Field
 from rnnxai.archive.hdf5 import creating, expect_attributes, opening, reading, write_array, write_scales
 from rnnxai.errors import Error
 from rnnxai.scoring.blocks import STATUS
+from rnnxai.seal import member
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -60,13 +62,29 @@ def read_scores(path: str | Path) -> dict[str, dict[str, npt.NDArray[Any]]]:
     Raises
     ------
     Error
-        If the file is not a finished score file.
+        If the file is not a finished score file, is too large, or takes anything from another file.
     """
     with opening(path, SCORES) as file, reading(path):
+        groups = {explainer: member(file, explainer) for explainer in file}
         return {
-            explainer: {name: array[:] for name, array in group.items() if name != "sample"}
-            for explainer, group in file.items()
+            explainer: {name: _column(group, name, path) for name in group if name != "sample"}
+            for explainer, group in groups.items()
         }
+
+
+def _column(group: h5py.Group, name: str, path: str | Path) -> npt.NDArray[Any]:
+    """Read a column whose values are in the file itself."""
+    where = f"{path}: {group.name}/{name}"
+    try:
+        array = member(group, name)
+    except Error as error:
+        raise Error(f"{where}: {error}") from error
+    if not isinstance(array, h5py.Dataset) or array.is_virtual or array.ndim != 1:
+        raise Error(f"{where} is no column of its own; an array with one value per sample would be right")
+    if len(array) > MAX_SAMPLES or max(array.chunks or (0,)) > MAX_SAMPLES:
+        raise Error(f"{where} is of {len(array)} samples; at most {MAX_SAMPLES} are read")
+    values: npt.NDArray[Any] = array[:]
+    return values
 
 
 def _field(name: str) -> Field:
