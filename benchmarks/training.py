@@ -120,7 +120,8 @@ def check(architecture: str, pixels: Pixels) -> None:
 
 def _named(plain: nn.Module, name: str) -> str:
     last = name.rpartition(".")[2]
-    return next(path for path, _ in plain.named_modules() if path.rpartition(".")[2] == last)
+    paths: list[str] = [path for path, _ in plain.named_modules()]
+    return next(path for path in paths if path.rpartition(".")[2] == last)
 
 
 def plain_variants(architecture: str, x: Tensor, labels: Tensor, steps: int) -> dict[str, Variant]:

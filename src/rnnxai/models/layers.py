@@ -28,8 +28,8 @@ class Projected(NamedTuple):
     sums : Tensor (K, N, outputs, *size)
         Of the first part, offset included.
     weight : Tensor (K, outputs, rest, *kernel)
-        The columns of the other parts. They are cut out once for all steps, because the way back through
-        a cut fills a gradient of the whole weight.
+        The columns of the other parts. They are copied once for all steps: products would copy a mere
+        view at every step, and the way back through it would fill a gradient of the whole weight.
     """
 
     sums: Tensor
@@ -148,7 +148,7 @@ class PartedLinear(nn.Module):
             return handle_torch_function(PartedLinear.project, (x,), self, x)
         edge = self.columns[0].stop
         sums = self._map(x, self.weight[:, :, :edge], self.offset())
-        rest = self.weight[:, :, edge:]
+        rest = self.weight[:, :, edge:].contiguous()
         return [Projected(step, rest) for step in sums.unbind(1)]
 
     def complete(self, projected: Any, *rest: Tensor) -> Tensor:

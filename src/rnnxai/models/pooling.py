@@ -96,14 +96,14 @@ def _halved(x: Tensor, axis: int) -> Tensor:
     """Add neighbours along an axis; the last of an odd number stays alone."""
     pairs = x.shape[axis] // 2
     first, second = x.narrow(axis, 0, 2 * pairs).unflatten(axis, (pairs, 2)).unbind(axis + 1)
-    if x.shape[axis] == 2 * pairs:
-        return first + second
-    return torch.cat([first + second, x.narrow(axis, 2 * pairs, 1)], axis)
+    sums: Tensor = first + second
+    return sums if x.shape[axis] == 2 * pairs else torch.cat([sums, x.narrow(axis, 2 * pairs, 1)], axis)
 
 
 def _doubled(x: Tensor, axis: int, size: int) -> Tensor:
     """Repeat what lies along an axis, up to a size: the transpose of :func:`_halved`."""
-    return torch.repeat_interleave(x, 2, axis).narrow(axis, 0, size)
+    repeated: Tensor = torch.repeat_interleave(x, 2, axis)
+    return repeated.narrow(axis, 0, size)
 
 
 def _scale(variant: str, height: int, width: int, like: Tensor) -> Tensor:
