@@ -71,6 +71,8 @@ class Selection:
         # In turn: those that were sharp nearby, some cases of each before more of any; and those that were
         # written against mutants, then those that run little else, which say most about it.
         reach.sort(key=lambda test: (len(self.runs[test]), self.seconds[test]))
+        if not mutant.is_function:  # a table, say, of which nobody knows who reads it
+            reach.reverse()
         seen: dict[str, int] = defaultdict(int)
         rank = {}
         for test in reach:
