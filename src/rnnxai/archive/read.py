@@ -129,7 +129,10 @@ class AttributionArchive:
             raise Error(f"{self.path}: no sample {sample}; rows are 0..{len(self) - 1}")
         with reading(self.path):
             if not self["map_stored"][sample]:
-                raise Error(f"{self.path}: the full map of sample {sample} is not kept; see map_stored")
+                kept = ", ".join(map(str, np.flatnonzero(self["map_stored"][:])[:5])) or "none"
+                raise Error(
+                    f"{self.path}: the full map of sample {sample} is not kept; first kept ones: {kept}"
+                )
             return np.asarray(self[MAPS.name][sample])
 
     def chunks(self, rows: int = 16 * MAP_ROWS) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:

@@ -4,6 +4,7 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
+from rnnxai.cli import codes
 from rnnxai.cli.output import as_json, as_table, paragraph
 
 _MODEL = (
@@ -61,7 +62,7 @@ def run(wanted: Namespace) -> int:
     can = not any(layer["refusal"] for layer in layers)
     found = {"model": wanted.model, "method": wanted.method, "can_explain": can, "layers": layers}
     print(as_json(found) if wanted.json else _text(found))
-    return 0 if can else 1
+    return codes.OK if can else codes.NOT_MET
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -23,7 +23,8 @@ def as_table(rows: Sequence[Mapping[str, str | int]], at_most: Mapping[str, int]
     ----------
     rows : sequence of mappings
         Title of the column to what stands in it: text on the left, whole numbers on the right, with a
-        comma at every thousand. All have the titles of the first.
+        comma at every thousand. All have the titles of the first, which are broken into words if the table
+        is too wide otherwise.
     at_most : mapping, optional
         Widths at which the text of a column is broken.
 
@@ -36,7 +37,9 @@ def as_table(rows: Sequence[Mapping[str, str | int]], at_most: Mapping[str, int]
     numbers = {title for title in titles if isinstance(rows[0][title], int)}
     cells = [[_broken(row[title], (at_most or {}).get(title, WIDTH)) for title in titles] for row in rows]
     cells.insert(0, [[title] for title in titles])
-    widths = [max(len(line) for row in cells for line in row[column]) for column in range(len(titles))]
+    if sum(widths := _widths(cells)) + len(_GAP) * (len(widths) - 1) > WIDTH:
+        cells[0] = [title.split() or [""] for title in titles]
+        widths = _widths(cells)
 
     def lines() -> Iterator[str]:
         for row in cells:
@@ -53,6 +56,10 @@ def as_table(rows: Sequence[Mapping[str, str | int]], at_most: Mapping[str, int]
 def paragraph(text: str, first: str = "") -> str:
     """Break a text into lines; what stands before the first line indents the others."""
     return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
+
+
+def _widths(cells: Sequence[Sequence[Sequence[str]]]) -> list[int]:
+    return [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
 
 
 def _broken(value: str | int, width: int) -> list[str]:
