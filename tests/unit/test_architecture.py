@@ -30,6 +30,7 @@ ARROWS = {
     "archive": "ground",
     "scoring": "archive tables settings",
     "figures": "data scoring",
+    "export": "data scoring",
     "config": "data settings strategies",
     "study": "config",
     "report": "study figures",

@@ -19,5 +19,17 @@ COMMANDS = Registry(
         "report": Entry(
             "rnnxai.cli.report:arguments", "write a page of what there is of a study, finished or not"
         ),
+        "inspect": Entry(
+            "rnnxai.cli.inspect:arguments", "show what is in an archive: its tree, scores and heatmaps"
+        ),
+        "verify": Entry("rnnxai.cli.verify:arguments", "read files to their end and name all damage"),
+        "scores": Entry("rnnxai.cli.scores:arguments", "print the scores of archives or of a study"),
+        "join": Entry(
+            "rnnxai.cli.join:arguments", "put archives side by side in one file, over folds and explainers"
+        ),
+        "export": Entry("rnnxai.cli.export:arguments", "write archives for another program: ViRelAy"),
+        "completion": Entry(
+            "rnnxai.cli.completion:arguments", "print what makes a shell complete commands: bash, zsh or fish"
+        ),
     },
 )
