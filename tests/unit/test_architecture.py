@@ -35,7 +35,7 @@ ARROWS = {
     "study": "config",
     "report": "study figures",
     "stages": "explain training report",
-    "cli": "stages",
+    "cli": "export stages",
 }
 WITH_TORCH = {"models", "explain", "training", "stages", "cli"}
 # Module: its part, where that is not the name of its folder.
