@@ -15,7 +15,7 @@ CUT_OFF = """() => {
     return box.width > 0 && (box.left < -0.5 || box.right > width + 0.5);
   });
   const scrolled = [...document.querySelectorAll("body *")].filter(seen).filter(
-    (e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth && getComputedStyle(e).overflowX !== "visible");
+    (e) => e.scrollWidth > e.clientWidth && e.clientWidth && getComputedStyle(e).overflowX !== "visible");
   return [...found, ...scrolled].map((e) => `${e.tagName}.${e.className}`);
 }"""
 
