@@ -7,6 +7,7 @@ from torch import nn
 
 import rnnxai
 from rnnxai.explain import at_layers
+from rnnxai.explain.arguments import check_same
 from rnnxai.explain.engine.inputs import Inputs
 from rnnxai.explain.engine.plan import Plan, Target
 from rnnxai.explain.explainer import explain_batch
@@ -101,3 +102,13 @@ def test_inputs_are_left_as_they_were():
     before = x.clone()
     rnnxai.explain(net, x, 0, "sa", bounds=(0, 1))
     assert x.equal(before)
+
+
+@pytest.mark.parametrize(
+    "dtype, most", [(torch.float64, 1e-8), (torch.float32, 1e-4), (torch.bfloat16, 0.05)]
+)
+def test_how_far_scores_may_be_apart(dtype, most):
+    scores = torch.tensor([[1.0, -4.0]], dtype=dtype)
+    check_same(scores * (1 + 0.8 * most), scores)
+    with pytest.raises(rnnxai.Error, match="away from the model's own"):
+        check_same(scores * (1 + 1.2 * most), scores)

@@ -114,6 +114,8 @@ GOOD = {
     "epsilon 0 is LRP-0": ("lrp-eps", {"epsilon": 0.0}, "lrp-0", {}),
     "gamma 0 is LRP-0": ("lrp-gamma", {"gamma": 0.0}, "lrp-0", {}),
     "seed 0 is a seed": ("smoothgrad", {"seed": 0}, "smoothgrad", {}),
+    "an epsilon that nobody names": ("lrp-eps", {}, "lrp-eps", {"epsilon": 1e-6}),
+    "a gamma that nobody names": ("lrp-gamma", {}, "lrp-gamma", {"gamma": 0.25}),
     "one sample": ("smoothgrad", {"samples": 1, "noise": 0}, "smoothgrad", {"noise": 0.0}),
 }
 
