@@ -21,7 +21,7 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def reliability(request):
     """Return where tests of faults note what became of them."""
-    record = Record()
+    record = Record(request.config.cache)
     yield record
     if request.config.getoption("--write-reliability"):
         record.write()

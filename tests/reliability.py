@@ -1,13 +1,14 @@
 """What tests of faults have seen, put together as docs/reliability.md.
 
-A test says which fault it provoked and what came of it (:meth:`Record.add`); ``make reliability`` runs them
-all and writes the page. A plain run of the tests writes nothing.
+A test says which fault it provoked and what came of it (:meth:`Record.add`), and pytest's cache keeps that;
+``make reliability`` runs all of them and writes the page. A plain run of the tests writes no page.
 """
 
 import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 FAULTS = {
@@ -47,24 +48,25 @@ What stands behind it: [architecture.md](architecture.md#what-breaks-and-what-ha
 """
 
 
-@dataclass
 class Record:
-    """What became of each fault."""
+    """What became of each fault when it was provoked last."""
 
-    rows: dict[int, tuple[str, str, float]] = field(default_factory=dict)
+    def __init__(self, cache: pytest.Cache) -> None:
+        self.cache = cache
 
     def add(self, fault: int, happened: str, lost: str, since: float) -> None:
         """Note what a fault led to; `since` is when it was provoked, on the clock of time.monotonic."""
-        self.rows[fault] = (happened, lost, time.monotonic() - since)
+        self.cache.set(f"reliability/{fault}", [happened, lost, time.monotonic() - since])
 
     def write(self, page: Path = PAGE) -> None:
         """Write the page, which needs every fault."""
-        if missing := sorted(FAULTS.keys() - self.rows.keys()):
-            raise AssertionError(f"no test has told of fault {missing}; the page is not written")
+        rows = {fault: self.cache.get(f"reliability/{fault}", None) for fault in FAULTS}
+        if missing := [fault for fault, row in rows.items() if row is None]:
+            raise AssertionError(f"no test has told of faults {missing}; the page is not written")
         lines = [
             f"| {number} | {fault} | {happened} | {lost} | {seconds:.0f} s |\n"
             for number, fault in FAULTS.items()
-            for happened, lost, seconds in [self.rows[number]]
+            for happened, lost, seconds in [rows[number]]
         ]
         head = HEAD.format(cores=len(os.sched_getaffinity(0)))
         page.write_text(head + "".join(lines) + TAIL, encoding="utf-8")

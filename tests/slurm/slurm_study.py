@@ -15,10 +15,10 @@ from cluster import Cluster
 from small_study import Project
 
 T = TypeVar("T")
-PATIENCE = 400.0  # seconds: nothing here takes half as long, unless the machine is very busy
+PATIENCE = 900.0  # seconds: nothing here takes half as long, unless the machine is very busy
 NETWORK = "digits-maj/shallow/t3"
 FOLDS = [0, 1]
-EPOCHS = 60
+EPOCHS = 48
 STUDY = {
     "results": "results",
     "datasets": {"digits-maj": {"source": "digits", "folds": 2, "repeats": 1}},

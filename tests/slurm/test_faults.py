@@ -14,7 +14,7 @@ from reliability import Record
 from slurm_study import EPOCHS, FOLDS, Study
 from small_study import Project
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3600)]
 
 Studies = Callable[..., Study]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+PATIENCE = 1500  # seconds for a study of a minute or two, on a machine that may be very busy
 ROOT = Path(__file__).parents[2]
 STUDY = {
     "results": "results",
@@ -75,7 +76,7 @@ class Project:
         """Run Snakemake to its end; return its exit code and all it said."""
         process = self.start(*arguments)
         try:
-            code = process.wait(timeout=300)
+            code = process.wait(timeout=PATIENCE)
         finally:
             process.kill()
         return code, self.said.read_text()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 from reliability import Record
-from small_study import STUDY, Project
+from small_study import PATIENCE, STUDY, Project
 
 from rnnxai.data.dataset import build_dataset
 from rnnxai.data.definition import DatasetDefinition
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(3600)]
 
 SHALLOW = "digits-maj/shallow/t3"
 # Mounts a small disk where only the command after it sees it.
@@ -94,13 +94,13 @@ def test_a_truncated_checkpoint_is_not_gone_on_from(
     process = project.start("--until", "summary")
     log = project.result(f"logs/train/{SHALLOW}/folds-0.log")
     checkpoint = project.result(f"checkpoints/{SHALLOW}/folds-0.safetensors")
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENCE
     while not (checkpoint.exists() and log.exists()):
         assert process.poll() is None, project.said.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.terminate()  # Snakemake ends the job, or waits for its end
-    process.wait(timeout=300)
+    process.wait(timeout=PATIENCE)
     project.result(f"models/{SHALLOW}/fold-0.safetensors").unlink(missing_ok=True)
     whole = checkpoint.read_bytes()
     checkpoint.write_bytes(whole[: len(whole) // 2])
