@@ -1,6 +1,7 @@
 """What a study asks for, and what became of it: done, below the gate, failed, begun or missing."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,9 @@ from rnnxai.report.places import Places
 from rnnxai.study import Case, Study
 
 _LONGEST = 300  # letters of a reason
+_NO_ERROR = re.compile(  # what a job says while all is well, or before it goes on
+    r"\{|going on after epoch|starting anew: |Slurm has put the job back|.*the next attempt goes on from there$"
+)
 
 
 class State(Enum):
@@ -168,14 +172,15 @@ def read_matrix(study: Study, places: Places) -> Matrix:
 def last_words(log: Path) -> str:
     """Return the error that a job's log ends with, or nothing if it ends with none.
 
-    Training says a line of JSON for each epoch, and from which epoch it goes on.
+    Training says a line of JSON for each epoch, and where it goes on; when it stops before its time is up
+    it says so, and that is no error.
     """
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    if last.startswith(("{", "going on after epoch")):
+    if _NO_ERROR.match(last):
         return ""
     return last if len(last) <= _LONGEST else f"{last[:_LONGEST]} ..."
 

@@ -115,6 +115,8 @@ def test_the_words_of_a_log(tmp_path):
     assert last_words(log) == ""
     for text, words in [
         ("going on after epoch 3 of 9\n", ""),
+        ("SIGTERM came: stopped after epoch 3 of 9. x holds it, and the next attempt goes on from there", ""),
+        ("starting anew: checkpoint x belongs to another run", ""),
         ('an error\n{"epoch": 1}\n', ""),
         ("x" * 400, f"{'x' * 300} ..."),
         ("first\n  second  \n\n", "second"),
