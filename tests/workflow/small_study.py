@@ -91,7 +91,7 @@ class Project:
         """Return the outputs, below results/, of all jobs that would run."""
         code, output = self.snakemake("--dry-run")
         assert code == 0, output
-        lines = re.findall(r"^    output: (.*)$", output, re.MULTILINE)
+        lines = re.findall(r"^ +output: (.*)$", output, re.MULTILINE)  # those of a group are further in
         return {path.removeprefix("results/") for line in lines for path in line.split(", ")}
 
     def edit(self, path: str, old: str, new: str) -> None:

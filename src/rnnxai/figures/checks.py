@@ -50,7 +50,9 @@ def draw(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     )
     ranks = {n: i for i, n in enumerate(style.in_order([*scores["explainer"], *scores["architecture"]]))}
     table = table.sort_values(_CELL, key=lambda column: column.replace(ranks), ignore_index=True)
-    table["share_undefined"] = table["n_undefined"] / table["n"]
+    table["share_undefined"] = (
+        (table["n_undefined"] / table["n"]).astype("Float64").to_numpy(float, na_value=np.nan)
+    )
     rows, groups = len(table), len(table[["T", "explainer"]].drop_duplicates())
     figure = Figure((style.WIDTH, _ROW * rows + _GAP * groups + 1.0), layout="constrained")
     undefined, errors = figure.subplots(1, 2, sharey=True)
@@ -99,7 +101,7 @@ def _draw_rows(undefined: Axes, errors: Axes, table: pd.DataFrame) -> None:
         y += _GAP
     undefined.set_yticks(list(ticks), list(ticks.values()))
     undefined.set_ylim(y - _GAP - 0.3 * _ROW, -0.8 * _ROW)
-    largest = table["share_undefined"].max()
+    largest = table["share_undefined"].dropna().max()  # of nothing: NaN
     undefined.set_xlim(0, 2 * largest if largest > 0 else 1)
     undefined.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     undefined.xaxis.set_major_locator(MaxNLocator(3))

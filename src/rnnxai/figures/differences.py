@@ -55,9 +55,8 @@ def draw(differences: pd.DataFrame, level: float = 0.95) -> tuple[Figure, pd.Dat
     if len(which) != 1:
         found = ", ".join("/".join(map(str, row)) for row in which.to_numpy()) or "(none)"
         raise Error(f"differences are of {found}; the figure shows one data set and comparison")
-    ranks = {
-        n: i for i, n in enumerate(style.in_order([*differences["explainer"], *differences["architecture"]]))
-    }
+    names = [*differences["explainer"], *differences["architecture"], *differences["baseline"]]
+    ranks = {name: rank for rank, name in enumerate(style.in_order(names))}
     order = ["T", "baseline", "explainer", "architecture"]
     table = differences.sort_values(order, key=lambda column: column.replace(ranks), ignore_index=True)
     panels = list(table[["T", "score"]].drop_duplicates().itertuples(index=False, name=None))

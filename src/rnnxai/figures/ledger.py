@@ -20,13 +20,13 @@ from rnnxai.errors import Error
 from rnnxai.figures import style
 from rnnxai.figures.cells import Cell, read_cells
 
-_PLACES = {  # in the order in which they stand in a bar: name, colour
-    "input": ("arrived at the input", style.BLUE),
-    "bias": ("kept by biases", style.ORANGE),
-    "stabiliser": ("absorbed by stabilisers", style.GREEN),
-    "initial_state": ("left in initial states", style.PURPLE),
-    "dropped": ("dropped", style.VERMILLION),
-    "missing": ("missing", style.INK),
+_PLACES = {  # in the order in which they stand in a bar: name, colour, hatch for grey print
+    "input": ("arrived at the input", style.BLUE, ""),
+    "bias": ("kept by biases", style.ORANGE, "///"),
+    "stabiliser": ("absorbed by stabilisers", style.GREEN, "..."),
+    "initial_state": ("left in initial states", style.PURPLE, "xxx"),
+    "dropped": ("dropped", style.VERMILLION, "---"),
+    "missing": ("missing", style.INK, ""),
 }
 _BAR, _PANEL = 0.21, 0.34  # height of a bar, and what a panel takes beside its bars, in inches
 _LINE, _FRAME = 0.17, 0.75  # height of a line of the legend, and of all that is below the panels
@@ -147,7 +147,7 @@ def draw(ledgers: Mapping[Cell, Books | None], title: str = "") -> tuple[Figure,
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # no line goes through words
                 offset = {"xytext": (4, 0), "textcoords": "offset points"}
                 axes.annotate(words, (0, y), va="center", bbox=box, zorder=4, **offset, **_REMARK)
-    handles = [Rectangle((0, 0), 1, 1, facecolor=_PLACES[place][1]) for place in used]
+    handles = [Rectangle((0, 0), 1, 1, **_face(place)) for place in used]
     names = [_PLACES[place][0] for place in used]
     if shown["layer"].any():
         names = [f"{name}, layer by layer" if name == "kept by biases" else name for name in names]
@@ -162,6 +162,11 @@ def draw(ledgers: Mapping[Cell, Books | None], title: str = "") -> tuple[Figure,
         remark += " Bars that are longer than the axis are cut; the table has their lengths."
     figure.supxlabel(style.wrapped(remark), x=0.01, ha="left", **_REMARK)
     return figure, table
+
+
+def _face(place: str) -> dict[str, Any]:
+    _, colour, hatch = _PLACES[place]
+    return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
 
 
 def _no_bar(books: Books | None) -> str:
@@ -207,8 +212,7 @@ def _draw_bars(axes: Axes, shown: pd.DataFrame, explainers: list[str]) -> None:
         for place, layer, share in zip(rows["place"], rows["layer"], rows["share"], strict=True):
             left = ends[share > 0]
             ends[share > 0] += share
-            colour = _PLACES[place][1]
-            axes.barh(y, share, _THICK, left, color=colour, edgecolor="white", linewidth=0.4)
+            axes.barh(y, share, _THICK, left, **_face(place))
             text = layer or f"{share:.0%}".replace("-", "\N{MINUS SIGN}")
             seen = np.clip([left, left + share], low, high)
             if abs(seen[1] - seen[0]) > (len(text) + 1) * _LETTER * inch:

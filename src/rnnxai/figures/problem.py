@@ -122,8 +122,7 @@ def _draw_sequence(
         annotation_clip=False,
         arrowprops={"arrowstyle": "->", "linewidth": 0.8, "color": style.GREY},
     )
-    title = f"{dataset.definition.title}. Marks m say which block is of the majority."
-    figure.suptitle(title, x=0.01, ha="left", fontsize=style.FONT)
+    figure.suptitle(dataset.definition.title, x=0.01, ha="left", fontsize=style.FONT)
 
 
 def _draw_examples(

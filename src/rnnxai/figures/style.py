@@ -37,6 +37,7 @@ _RC: dict[Any, Any] = {
     "figure.constrained_layout.use": False,
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine has it
     "font.size": FONT,
+    "hatch.linewidth": 0.6,
     "image.composite_image": False,
     "legend.fontsize": FONT,
     "legend.frameon": False,

@@ -203,7 +203,7 @@ def differences_table(differences: pd.DataFrame) -> Printed:
 
 
 def _in_order(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    names = [*table.get("explainer", []), *table.get("architecture", [])]
+    names = [name for key in ("explainer", "architecture", "baseline") for name in table.get(key, [])]
     ranks = {name: rank for rank, name in enumerate(style.in_order(names))}
     scores = {name: rank for rank, name in enumerate(dict.fromkeys(table.get("score", [])))}
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from rnnxai.archive.layout import Layout, stored_rows
 from rnnxai.archive.provenance import explanation, provenance
@@ -80,6 +81,19 @@ def explain(tmp_path):
         return path
 
     return explain
+
+
+@pytest.fixture
+def drawn_texts():
+    """Return the texts that are drawn; ticks that are out of range are not."""
+
+    def drawn_texts(figure):
+        axes = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+        ticks = [label for axis in axes for label in axis.get_majorticklabels()]
+        found = figure.findobj(Text)
+        return [text for text in found if text not in ticks]
+
+    return drawn_texts
 
 
 def books(maps, lost):

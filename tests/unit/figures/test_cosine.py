@@ -218,12 +218,10 @@ def test_a_score_without_levels_has_no_lines():
     assert not set(lines(figure.axes[0])) & set(LEVELS)
 
 
-def test_all_text_is_inside():
+def test_all_text_is_inside(drawn_texts):
     for figure, _ in (draw(scores(undefined=4)), look.draw(scores(undefined=4), REFERENCES, 7)):
         figure.draw_without_rendering()
-        for text in figure.findobj(
-            lambda artist: hasattr(artist, "get_window_extent") and hasattr(artist, "get_text")
-        ):
+        for text in drawn_texts(figure):
             if text.get_text() and text.get_visible():
                 box = text.get_window_extent()
                 assert box.x0 >= -1
