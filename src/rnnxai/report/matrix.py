@@ -16,7 +16,8 @@ from rnnxai.study import Case, Study
 
 _LONGEST = 300  # letters of a reason
 _NO_ERROR = re.compile(  # what a job says while all is well, or before it goes on
-    r"\{|going on after epoch|starting anew: |Slurm has put the job back|.*the next attempt goes on from there$"
+    r"\{|going on after epoch|starting anew: |Slurm has put the job back|"
+    r".*the next attempt goes on from there$"
 )
 
 
