@@ -10,9 +10,9 @@ Run ``python benchmarks/plan_defaults.py [--results FOLDER] [FILE.csv]``; withou
 
 import csv
 import io
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def main() -> None:
         print(rows[-1], file=sys.stderr, flush=True)
     rows += stages(wanted.results)
     about = ", ".join(f"{key} {value}" for key, value in machine().items() if key != "load")
-    text = table(rows, f"Measured by benchmarks/plan_defaults.py (median of {wanted.rounds}): {about}")
+    text = table(rows, f"Measured by benchmarks/plan_defaults.py (CPU time, {wanted.rounds} rounds): {about}")
     print(text, end="")
     if wanted.path is not None:
         write_text(wanted.path, text)
@@ -168,16 +168,17 @@ def stage_of(benchmark: Path) -> str:
 
 
 def took(benchmark: Path) -> float:
-    """Return the seconds of one of Snakemake's benchmarks."""
+    """Return the CPU seconds of one of Snakemake's benchmarks."""
     with benchmark.open(encoding="utf-8") as file:
-        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+        return float(next(csv.DictReader(file, delimiter="\t"))["cpu_time"])
 
 
 def importing(modules: str) -> float:
-    """Return the seconds until a new Python has imported some modules."""
-    started = time.perf_counter()
+    """Return the CPU seconds until a new Python has imported some modules."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
-    return time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def size(paths: Iterable[Path]) -> int:

@@ -16,7 +16,9 @@ from rnnxai.errors import Error
 from rnnxai.study import Study
 
 _QUIETLY = ("--dry-run", "--nolock", "--quiet", "host")  # no lock: a plan may be made while the study runs
-_PLACE = re.compile(r"^(\w+Error|\w+Exception) in (file|rule) .*:\n")  # which line of the workflow raised it
+_PLACE = re.compile(
+    r"^(\w+(Error|Exception) in (file|rule) .*:\n|Error: )"
+)  # which line of the workflow raised it
 
 
 @dataclass(frozen=True)
