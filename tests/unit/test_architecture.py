@@ -35,7 +35,9 @@ ARROWS = {
     "study": "config",
     "report": "study figures",
     "stages": "explain training report",
-    "cli": "export stages",
+    "planning": "study",
+    "diagnosis": "study models",
+    "cli": "export stages planning diagnosis",
 }
 WITH_TORCH = {"models", "explain", "training", "stages", "cli"}
 # Module: its part, where that is not the name of its folder.

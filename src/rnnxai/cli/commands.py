@@ -31,5 +31,7 @@ COMMANDS = Registry(
         "completion": Entry(
             "rnnxai.cli.completion:arguments", "print what makes a shell complete commands: bash, zsh or fish"
         ),
+        "plan": Entry("rnnxai.cli.plan:arguments", "say what a study will take before it is started"),
+        "doctor": Entry("rnnxai.cli.doctor:arguments", "look whether everything is there that a study needs"),
     },
 )
