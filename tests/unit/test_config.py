@@ -233,6 +233,17 @@ REFUSED = {
         ["cosine", {"score": "majority-share", "name": "n-undefined"}],
         "n-undefined is a column of every table; another name would be right",
     ),
+    "a baseline that is not compared": (
+        "comparisons",
+        {"depth": {"architectures": ["shallow"], "baselines": ["deep"]}},
+        "baseline 'deep' is not compared; allowed: shallow",
+    ),
+    "a comparison of what remains": (
+        "comparisons",
+        {"others": {"architectures": ["shallow"]}},
+        "comparisons: others is what remains of all; another name would be right",
+    ),
+    "a choice of samples that is none": ("figures", {"choice": "by hand"}, "figures.choice"),
     "a score named twice": ("scores", ["cosine", "cosine"], "scores: cosine stands there twice"),
     "no cosine": (
         "scores",

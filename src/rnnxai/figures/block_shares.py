@@ -83,8 +83,8 @@ def draw(
     names = [f"{name} block is odd" for name in _ORDINALS]
     figure.legend(handles, names, loc="outside upper left", ncols=3, title=title, alignment="left")
     remark = (
-        "Corners: all positive relevance on the first (left), second (top) or third block. Rings: where the "
-        f"points of a colour belong. Cross: a uniform map. The first {points} test samples at most."
+        "Corners: all positive relevance on the first (left), second (top) or third block. Large markers: "
+        f"where their like belong. Cross: a uniform map. The first {points} test samples at most."
     )
     figure.supxlabel(style.wrapped(remark), x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
     return figure, table
@@ -117,4 +117,4 @@ def _draw_triangle(axes: Axes, shares: pd.DataFrame | None) -> None:
             own[:, 0], own[:, 1], s=3.5, color=colour, marker=marker, alpha=0.6, linewidths=0, zorder=2
         )
         target = np.delete(_CORNERS, odd - 1, axis=0).mean(axis=0)
-        axes.plot(*target, "o", markersize=7, markerfacecolor="none", markeredgecolor=colour, zorder=3)
+        axes.plot(*target, marker, markersize=7, markerfacecolor="none", markeredgecolor=colour, zorder=3)
