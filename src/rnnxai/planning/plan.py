@@ -157,7 +157,7 @@ class StudyPlan:
 
     @cached_property
     def _depths(self) -> Mapping[str, int]:
-        """Of every stage, how many jobs stand before the first of it."""
+        """Of every stage, how many jobs stand before the last of it."""
         makers = {output: job for job in self.run.jobs for output in job.outputs}
         depths: dict[str, int] = {}
 
@@ -171,7 +171,7 @@ class StudyPlan:
         stages: dict[str, int] = {}
         for job in self.run.jobs:
             stage = work.stage_of(job, self.results)
-            stages[stage] = min(stages.get(stage, 10**9), depth(job.outputs[0]))
+            stages[stage] = max(stages.get(stage, 0), depth(job.outputs[0]))
         return stages
 
     def _in_order(self, makers: Mapping[str, Estimate]) -> list[Estimate]:
