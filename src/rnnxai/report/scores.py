@@ -11,6 +11,7 @@ import pandas as pd
 from rnnxai.figures.style import explainer_title, in_order, number
 from rnnxai.report.tables import Column, Table
 from rnnxai.scoring.statistics import reference_levels
+from rnnxai.scoring.summary import COUNTED_OTHERWISE
 from rnnxai.scoring.table import QUALITY, read_table
 
 _SHOWN = "cosine"
@@ -174,7 +175,8 @@ def _groups(summary: pd.DataFrame, scores: pd.DataFrame) -> dict[str, list[Bar]]
 
 
 def _table(summary: pd.DataFrame, scores: pd.DataFrame, marked: bool) -> Table:
-    names = list(dict.fromkeys(summary["score"])) if marked else []
+    names = [name for name in dict.fromkeys(summary["score"]) if name not in COUNTED_OTHERWISE]
+    names = names if marked else []
     columns = [Column("architecture"), Column("explainer"), Column("networks", True)]
     columns += [Column("accuracy", True), *(Column(name.replace("_", " "), True) for name in names)]
     columns += [Column("undefined", True)] if marked else []
