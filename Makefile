@@ -54,9 +54,10 @@ format: setup ## lay the code out as `make lint` wants it
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
 
-bench: setup ## measure speed (benchmarks/)
-	@for file in benchmarks/*.py; do \
-	    if [ -e "$$file" ]; then echo "$$file"; $(BIN)/python "$$file" || exit 1; fi; done
+# BENCH='recurrent growth' runs some of them, FLAGS=--json prints one object per table.
+BENCH ?= timing training explanations recurrent growth archive
+bench: setup ## measure speed (benchmarks/), a few minutes for each part
+	@for name in $(BENCH); do $(BIN)/python "benchmarks/$$name.py" $(FLAGS) || exit 1; done
 
 mutate: setup ## make one mistake at a time in the code that explains: a test must fail (docs/mutation.md)
 	$(BIN)/python tools/mutate.py
