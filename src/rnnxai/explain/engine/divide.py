@@ -1,6 +1,7 @@
 """How the relevance of a layer's units is divided by their denominators."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import NamedTuple
 
 import torch
@@ -18,14 +19,15 @@ class Division(NamedTuple):
     ----------
     quotients : list of Tensor
         Share times relevance over denominator, for each channel; 0 where the denominator is empty.
-    spread : Tensor
-        Relevance per unit of mass from empty denominators, in the shape that the layer's map gathers.
+    spread : Tensor or None
+        Relevance per unit of mass from empty denominators, in the shape that the layer's map gathers. None
+        where no denominator is empty, as in most layers, so that nobody asks for masses.
     kept : Mapping[str, Tensor]
         What stays in the layer, by column of the ledger.
     """
 
     quotients: list[Tensor]
-    spread: Tensor
+    spread: Tensor | None
     kept: Mapping[str, Tensor]
 
 
@@ -77,20 +79,27 @@ def divide(
             _keep(kept, "stabiliser", quotient * stabiliser)
         else:
             quotient = share / denominator
-            empty = ~quotient.isfinite()
-            quotient = quotient.masked_fill(empty, 0)
-            owing = share * empty
-            owed = owing if owed is None else owed + owing
+            if not _all_finite(quotient):
+                empty = ~quotient.isfinite()
+                quotient = quotient.masked_fill(empty, 0)
+                owing = share * empty
+                if owing.any():
+                    owed = owing if owed is None else owed + owing
         if bias is not None:
             _keep(kept, "bias", quotient * bias)
         quotients.append(quotient)
-    mass = add_up([part.mass for part in parts])
     if owed is None:
-        return Division(quotients, torch.zeros_like(mass), kept)
+        return Division(quotients, None, kept)
+    mass = add_up([part.mass for part in parts])
     owed = layer.map.total(owed)
     unusable = mass == 0
     _keep(kept, "dropped", owed * unusable)
     return Division(quotients, (owed / mass).masked_fill(unusable, 0), kept)
+
+
+def _all_finite(x: Tensor) -> bool:
+    """Tell whether all values are finite, by their sum (which may be too large, and then it says no)."""
+    return isfinite(x.sum().item())
 
 
 def _keep(kept: dict[str, Tensor], column: str, amount: Tensor) -> None:

@@ -138,12 +138,9 @@ class Projection(Function):
         if arrived is None:
             return None, None, None
         if walk.strategy.rule is None:
-            ((_, (cotangent,)),) = projected.collect()
+            ((_, (cotangent,), _),) = projected.collect()
             return None, None, part.gradient(cotangent)
-        pulled = [
-            part.pull(channels, quotients, spread) for channels, (*quotients, spread) in projected.collect()
-        ]
-        sent = add_up(pulled)
+        sent = add_up([part.pull(*waiting) for waiting in projected.collect()])
         if walk.ledger is not None and part.numbers is not None:
             for step, rows in enumerate(projected.rows, start=projected.at):
                 walk.book(part.layer.name, step, "outgoing", sent[rows], part.numbers[rows])

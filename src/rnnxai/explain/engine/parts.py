@@ -1,6 +1,6 @@
 """The inputs of a layer during a recording: their share in denominators, and what is sent down to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -57,6 +57,7 @@ class Part:
         self.numbers = numbers
         self.zero = zero
         self._sums: dict[Term, Tensor] = {}
+        self._totals: dict[tuple[Term, ...], Tensor] = {}
         self._mass: Tensor | None = None
 
     def of(self, layer: Layer) -> "Part":
@@ -75,7 +76,10 @@ class Part:
 
     def sums(self, channel: Channel) -> Tensor:
         """Return this part's addend to the channel's denominators, in the shape of the output."""
-        return add_up([self._sum(term) for term in channel.terms[self.domain]])
+        terms = channel.terms[self.domain]
+        if terms not in self._totals:  # each step of a projected part asks for some of its rows
+            self._totals[terms] = add_up([self._sum(term) for term in terms])
+        return self._totals[terms]
 
     def _sum(self, term: Term) -> Tensor:
         if self.zero and term.input in _FACTORS:
@@ -104,7 +108,7 @@ class Part:
             case _:
                 return self.x.abs()
 
-    def pull(self, channels: Sequence[Channel], quotients: Sequence[Tensor], spread: Tensor) -> Tensor:
+    def pull(self, channels: Sequence[Channel], quotients: Sequence[Tensor], spread: Tensor | None) -> Tensor:
         """Send relevance down.
 
         Parameters
@@ -112,8 +116,8 @@ class Part:
         channels : sequence of Channel
         quotients : sequence of Tensor
             Share times relevance over denominator, for each channel.
-        spread : Tensor
-            Relevance per unit of mass, from units whose denominator is empty.
+        spread : Tensor or None
+            Relevance per unit of mass, from units whose denominator is empty, if there are any.
 
         Returns
         -------
@@ -122,17 +126,17 @@ class Part:
         """
         pulled: dict[Input, Tensor] = {}
         for channel, quotient in zip(channels, quotients, strict=True):
-            for term in channel.terms[self.domain]:
-                if self.zero and term.input in _FACTORS:
-                    continue
-                weight = self.layer.modified(self.index, term.weight)
-                message = self.layer.map.pull(quotient, weight, self.x)
+            terms = [t for t in channel.terms[self.domain] if not (self.zero and t.input in _FACTORS)]
+            weights = [self.layer.modified(self.index, term.weight) for term in terms]
+            messages = self.layer.map.pull_each(quotient, weights, self.x) if terms else ()
+            for term, message in zip(terms, messages, strict=True):
                 so_far = pulled.get(term.input)
                 pulled[term.input] = message if so_far is None else so_far + message
-        received = self._usable * self.layer.map.scatter(spread, self.x)
+        received = None if spread is None else self._usable * self.layer.map.scatter(spread, self.x)
         for modifier, message in pulled.items():
-            received = torch.addcmul(received, message, self._modified(modifier))
-        return received
+            values = self._modified(modifier)
+            received = message * values if received is None else received.addcmul_(message, values)
+        return torch.zeros_like(self.x) if received is None else received
 
     @property
     def _low(self) -> float:
@@ -185,32 +189,42 @@ class Projected:
         self.part = part
         self.rows = rows
         self.at = at
-        self._waiting: dict[int, tuple[Channels, Sequence[Tensor]]] = {}
+        self._waiting: dict[int, tuple[Channels, Sequence[Tensor], Tensor | None]] = {}
 
-    def wait(self, step: int, channels: Channels, tensors: Sequence[Tensor]) -> Tensor:
+    def wait(
+        self, step: int, channels: Channels, tensors: Sequence[Tensor], spread: Tensor | None = None
+    ) -> Tensor:
         """Keep what a step hands down until all steps have come; return the link's gradient."""
-        self._waiting[step] = channels, tensors
-        return tensors[0].new_zeros(())
+        self._waiting[step] = channels, tensors, spread
+        return self.part.x.new_zeros(())
 
-    def collect(self) -> list[tuple[Channels, list[Tensor]]]:
+    def collect(self) -> list[tuple[Channels, list[Tensor], Tensor | None]]:
         """Return what has come, by channels: rows of all steps under each other, zeros for absent steps."""
         waiting = dict(self._waiting)
         self.forget()
-        found = []
         kinds: list[Channels] = []
-        for channels, _ in waiting.values():
+        for channels, _, _ in waiting.values():
             if channels not in kinds:
                 kinds.append(channels)
+        found = []
         for channels in kinds:
-            known = {step: tensors for step, (theirs, tensors) in waiting.items() if theirs == channels}
-            some = next(iter(known.values()))
-            steps = [
-                known.get(step)
-                or [tensor.new_zeros(rows.stop - rows.start, *tensor.shape[1:]) for tensor in some]
-                for step, rows in enumerate(self.rows)
-            ]
-            found.append((channels, [torch.cat(tensors) for tensors in zip(*steps, strict=True)]))
+            known = {step: (q, spread) for step, (theirs, q, spread) in waiting.items() if theirs == channels}
+            by_channel = zip(*(tensors for tensors, _ in known.values()), strict=True)
+            quotients = [self._under(dict(zip(known, tensors, strict=True))) for tensors in by_channel]
+            spreads = {step: spread for step, (_, spread) in known.items() if spread is not None}
+            found.append((channels, quotients, self._under(spreads) if spreads else None))
         return found
+
+    def _under(self, known: Mapping[int, Tensor]) -> Tensor:
+        if len(known) < len(self.rows):
+            shape = next(iter(known.values())).shape[1:]
+            zeros = {
+                step: self.part.x.new_zeros(rows.stop - rows.start, *shape)
+                for step, rows in enumerate(self.rows)
+                if step not in known
+            }
+            known = {**zeros, **known}
+        return torch.cat([known[step] for step in range(len(self.rows))])
 
     def forget(self) -> None:
         """Drop what has come, after a walk that did not come to its end."""
@@ -248,9 +262,9 @@ class PartStep:
         """Usable input of this step's units."""
         return self.projected.part.mass[self._rows]
 
-    def pull(self, channels: Sequence[Channel], quotients: Sequence[Tensor], spread: Tensor) -> Tensor:
+    def pull(self, channels: Sequence[Channel], quotients: Sequence[Tensor], spread: Tensor | None) -> Tensor:
         """Leave relevance to be sent down with that of the other steps."""
-        return self.projected.wait(self.step, tuple(channels), [*quotients, spread])
+        return self.projected.wait(self.step, tuple(channels), quotients, spread)
 
     def gradient(self, cotangent: Tensor) -> Tensor:
         """Leave the gradient to be sent down with that of the other steps."""
