@@ -113,7 +113,8 @@ def explain(
     strategy = make_strategy(method, options)
     if return_ledger and not strategy.conserves:
         raise Error(f"method {method!r} does not conserve relevance, so it keeps no ledger")
-    with _batch(model, inputs, targets, bounds, forward_args, ledgers=return_ledger) as batch:
+    asked = {"ledgers": return_ledger, "strategies": [strategy]}
+    with _batch(model, inputs, targets, bounds, forward_args, **asked) as batch:
         explanation = batch.explain(strategy)
     relevance = batch.inputs.like(explanation.relevance) if is_packed(inputs) else explanation.relevance
     return relevance if explanation.ledger is None else (relevance, explanation.ledger)
@@ -241,8 +242,7 @@ def _batch(
     targets: Targets,
     bounds: Bounds | None,
     forward_args: Sequence[Any],
-    *,
-    ledgers: bool = False,
+    **asked: Any,
 ) -> Iterator[Batch]:
     """Check what a user gave, and hold the model in evaluation mode."""
     check_inputs(inputs, model)
@@ -256,7 +256,7 @@ def _batch(
         with torch.no_grad():
             scores = given.run(model, given.data.clone())  # which a model may write over
         target, scores = read_target(targets, scores, len(given))
-        batch = Batch(Plan(model, bounds), given, target, ledgers=ledgers)
+        batch = Batch(Plan(model, bounds), given, target, **asked)
         check_same(batch.scores, scores)
         yield batch
     finally:

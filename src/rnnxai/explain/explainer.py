@@ -72,7 +72,7 @@ def explain_batch(
     """
     inputs = Inputs(inputs) if isinstance(inputs, Tensor) else inputs
     target = Target(targets) if isinstance(targets, Tensor) else targets
-    batch = Batch(plan, inputs, target, ledgers=ledgers)
+    batch = Batch(plan, inputs, target, ledgers=ledgers, strategies=list(strategies.values()))
     explanations = {name: batch.explain(strategy) for name, strategy in strategies.items()}
     return batch.scores, explanations
 
@@ -86,18 +86,29 @@ class Batch:
     inputs : Inputs
     target : Target
     ledgers : bool
+    strategies : sequence of Strategy
+        All that will be asked for, if that is known and nothing else will be.
     """
 
-    def __init__(self, plan: Plan, inputs: Inputs, target: Target, *, ledgers: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        target: Target,
+        *,
+        ledgers: bool = False,
+        strategies: Sequence[Strategy] = (),
+    ) -> None:
         self.plan = plan
         self.inputs = inputs
         self.target = target
         self.ledgers = ledgers
+        self.strategies = strategies
 
     @cached_property
     def recording(self) -> Recording:
         """The forward pass, which all methods share."""
-        recording = Recording(self.plan, self.inputs, keeps_books=self.ledgers)
+        recording = Recording(self.plan, self.inputs, keeps_books=self.ledgers, strategies=self.strategies)
         for classes in self.target:
             if classes is not None:
                 _check_targets(classes, recording.scores)

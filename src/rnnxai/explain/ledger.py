@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("incoming", "outgoing", "bias", "stabiliser", "dropped", "initial_state")
 LOST = ("bias", "stabiliser", "dropped", "initial_state")
@@ -58,7 +61,7 @@ class Ledger:
         """What is missing from the books (N,): start - inputs - lost. Rounding, and nothing else."""
         return self.start - self.inputs - self.lost
 
-    def table(self, sample: int | None = None) -> pd.DataFrame:
+    def table(self, sample: int | None = None) -> "pd.DataFrame":
         """Return the books, one row per layer and step in the order of propagation.
 
         Parameters
@@ -71,6 +74,8 @@ class Ledger:
         DataFrame
             Columns layer, step, incoming, outgoing, bias, stabiliser, dropped, initial_state.
         """
+        import pandas as pd  # a job that writes archives needs none, and a sixth of its start is this
+
         rows = [
             {
                 "layer": layer,

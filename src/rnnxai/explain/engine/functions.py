@@ -152,11 +152,13 @@ def operands_of(func: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 
 def flat(value: Any) -> list[Any]:
     """Return what nested tuples, lists and values of mappings hold, in one list."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, tuple | list):
-        return [item for element in value for item in flat(element)]
-    return [value]
+    if isinstance(value, Tensor):  # asked first, for it is what most values are
+        return [value]
+    if not isinstance(value, tuple | list):
+        if not isinstance(value, Mapping):
+            return [value]
+        value = value.values()
+    return [item for element in value for item in flat(element)]
 
 
 def replaced(value: Any, replace: Callable[[Any], Any]) -> Any:

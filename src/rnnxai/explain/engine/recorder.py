@@ -6,9 +6,9 @@ means.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -23,6 +23,7 @@ from rnnxai.explain.engine.samples import numbers_of_output, numbers_of_several
 from rnnxai.explain.engine.signals import Signal, Signals, beside
 from rnnxai.explain.engine.tokens import Tokens
 from rnnxai.explain.engine.walk import Walk
+from rnnxai.explain.strategy import Strategy
 
 
 class Filled(NamedTuple):
@@ -67,6 +68,8 @@ class Recorder:
     plan : Plan
     keeps_books : bool
         Whether sample numbers ride along, which a ledger needs.
+    strategies : sequence of Strategy
+        All that will walk back, if they are known and nobody asks for anything between scores and input.
 
     Attributes
     ----------
@@ -94,8 +97,9 @@ class Recorder:
         Why relevance cannot go through this model. The gradient still can.
     """
 
-    def __init__(self, plan: Plan, *, keeps_books: bool) -> None:
+    def __init__(self, plan: Plan, *, keeps_books: bool, strategies: Sequence[Strategy] = ()) -> None:
         self.plan = plan
+        self.strategies = strategies
         self.keeps_books = keeps_books
         self.signals = Signals()
         self.walk = Walk()
@@ -235,12 +239,19 @@ class Recorder:
         list of (PartStep, Tensor)
             For each step the part, and the link that connects it.
         """
-        ends = torch.tensor(sizes).cumsum(0).tolist()
+        projected = self.projected(layer, index, x, sizes, at=at)
+        links = Projection.apply(self.walk, projected, x)
+        return [(PartStep(projected, step), link) for step, link in enumerate(links.unbind(0))]
+
+    def projected(
+        self, layer: Layer, index: int, x: Tensor, sizes: Sequence[int], *, at: int = 0
+    ) -> Projected:
+        """Return one part of a layer for all time steps, as :meth:`project` does, without its links."""
+        ends = list(accumulate(sizes))
         rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         projected = Projected(self.part(layer, index, x), rows, at)
         self.projections.append(projected)
-        links = Projection.apply(self.walk, projected, x)
-        return [(PartStep(projected, step), link) for step, link in enumerate(links.unbind(0))]
+        return projected
 
     def passed(
         self,

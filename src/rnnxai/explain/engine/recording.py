@@ -68,12 +68,17 @@ class Recording(TorchFunctionMode):
         One batch.
     keeps_books : bool
         Whether a ledger may be asked for.
+    strategies : sequence of Strategy
+        All that will walk back, if they are known and nobody will ask for anything but the leaves: layers
+        may be recorded as a whole then.
     """
 
-    def __init__(self, plan: Plan, inputs: Inputs, *, keeps_books: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, inputs: Inputs, *, keeps_books: bool = False, strategies: Sequence[Strategy] = ()
+    ) -> None:
         super().__init__()
         self.plan = plan
-        self._recorder = recorder = Recorder(plan, keeps_books=keeps_books)
+        self._recorder = recorder = Recorder(plan, keeps_books=keeps_books, strategies=strategies)
         self._renamed: list[tuple[Tensor, Tensor]] = []
         with torch.inference_mode(mode=False), torch.enable_grad():
             self.leaf = leaf = inputs.leaf()
@@ -178,12 +183,10 @@ class Recording(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._renamed:
             args, kwargs = replaced(args, self._newest), replaced(kwargs, self._newest)
-        operands = operands_of(func, args, kwargs)
-        signals = self._recorder.signals.among(operands)
         handler = HANDLERS.get(func)
         if handler is not None:
             result = handler(self._recorder, func, *args, **kwargs)
-        elif not signals:
+        elif not self._recorder.signals.among(operands_of(func, args, kwargs)):
             result = func(*args, **kwargs)
         elif func in MOVES:
             result = self._recorder.move(func, *args, **kwargs)
@@ -191,7 +194,7 @@ class Recording(TorchFunctionMode):
             result = self._recorder.join(func, *args, **kwargs)
         else:
             result = self._other(func, args, dict(kwargs))
-        if self._recorder.tokens.among(operands):
+        if self._recorder.tokens.among(func, args, kwargs):
             self._recorder.tokens.follow(func, args, kwargs, result)
         if kwargs.get("inplace") and args and args[0] in self._recorder.signals:
             self._renamed.append((args[0], result))

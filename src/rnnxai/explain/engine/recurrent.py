@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rnnxai.explain.channels import Domain
 from rnnxai.explain.engine.follow_arithmetic import add_signals, multiply, one_minus
 from rnnxai.explain.engine.follow_elementwise import activate
 from rnnxai.explain.engine.functions import ACTIVATIONS, SIGMOID
@@ -19,6 +20,8 @@ from rnnxai.explain.engine.layer import Layer
 from rnnxai.explain.engine.maps import Dense
 from rnnxai.explain.engine.parts import PartStep
 from rnnxai.explain.engine.recorder import Recorder
+from rnnxai.explain.engine.signals import Signal
+from rnnxai.explain.engine.whole_lstm import WholeLSTM
 
 DENSE = Dense()
 Link = tuple[PartStep, Tensor]
@@ -74,6 +77,10 @@ class Unit:
     def step(self, links: Sequence[Link], x: Sequence[Tensor], state: State) -> State:
         """Go one step: from what was projected, with its values, and the state before."""
         raise NotImplementedError
+
+    def at_once(self, rows: Rows, first: State, *, backward: bool) -> tuple[Tensor, State] | None:
+        """Run all steps as one operation, where all that will walk back allow it; else None."""
+        return None
 
     def _layer(self, what: str, rows: Sequence[slice], *, x: bool = True, h: bool = True) -> Layer:
         """Return some rows of the weights as a layer that reads x, h, or both."""
@@ -147,6 +154,22 @@ class LSTMUnit(Unit):
         seen = activate(recorder, torch.tanh, ACTIVATIONS[torch.tanh], content)
         hidden = multiply(recorder, self.name, o, seen)
         return State(self._projected(hidden), content)
+
+    def at_once(self, rows: Rows, first: State, *, backward: bool) -> tuple[Tensor, State] | None:
+        """Run all steps as one operation."""
+        recorder, (w_ih, w_hh, b_ih, b_hh, w_hr) = self.recorder, self.weights
+        same = set(rows.sizes) == {len(first.hidden)}
+        if first.content is None or w_hr is not None or not same or recorder.keeps_books:
+            return None
+        bias = None if b_ih is None or b_hh is None else b_ih.detach() + b_hh.detach()
+        inputs = recorder.projected(self._candidate, 0, rows.values, rows.sizes)
+        whole = WholeLSTM(self._candidate, inputs, (w_ih.detach(), w_hh.detach(), bias), backward)
+        if not (recorder.strategies and all(map(whole.serves, recorder.strategies))):
+            return None
+        hidden, *last = whole.run(recorder.walk, rows.values, first.hidden, first.content)
+        for signal in (hidden, *last):
+            recorder.signals[signal] = Signal(Domain.SIGNED)
+        return hidden, State(*last)
 
     def _projected(self, hidden: Tensor) -> Tensor:
         w = self.weights.w_hr
@@ -234,6 +257,9 @@ def run(
     State
         The states after each sequence's last step.
     """
+    at_once = unit.at_once(rows, first, backward=backward)
+    if at_once is not None:
+        return at_once
     layers = unit.layers()
     links = [recorder.project(layer, 0, rows.values, rows.sizes, at=at) for layer in layers]
     values = []

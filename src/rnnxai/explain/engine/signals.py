@@ -42,7 +42,7 @@ class Signal:
 
     def numbered(self, numbers: Tensor | None) -> Self:
         """Return the signal with other sample numbers, those of a moved copy."""
-        return replace(self, numbers=numbers)
+        return self if numbers is self.numbers else replace(self, numbers=numbers)
 
     def scaled(self, factor: float) -> Self:
         """Return the signal times a number."""

@@ -1,6 +1,6 @@
 """Tokens have no gradient, so what their embeddings are given has to be brought back to where they stood."""
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from rnnxai.errors import Error
-from rnnxai.explain.engine.functions import MOVES, flat, replaced
+from rnnxai.explain.engine.functions import MOVES, flat, operands_of, replaced
 
 WHOLE = (torch.int64, torch.int32)
 
@@ -34,9 +34,12 @@ class Tokens:
         self.per_sample = tokens[0].numel()
         self._places[tokens] = torch.arange(tokens.numel(), device=tokens.device).view(tokens.shape)
 
-    def among(self, items: Iterable[Any]) -> bool:
-        """Tell whether any of some values holds tokens of the input, changed or not."""
-        return any(isinstance(x, Tensor) and x in self._places for x in items)
+    def among(self, func: Callable[..., Any], args: Any, kwargs: Any) -> bool:
+        """Tell whether any of what a function reads holds tokens of the input, changed or not."""
+        if not self._places:  # as in all models but those of language
+            return False
+        read = operands_of(func, args, kwargs)
+        return any(isinstance(x, Tensor) and x in self._places for x in read)
 
     def places_in(self, x: Tensor) -> Tensor | None:
         """Return which token of the input is where in x, or None if x holds none.
