@@ -94,8 +94,7 @@ def member(group: h5py.Group, name: str, path: str = "") -> h5py.Group | h5py.Da
     Error
         If the name is a link to another place or file, is no array or group, or has its values elsewhere.
     """
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink):
+    if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
         raise Error(f"{path or name} is a link to somewhere else; what belongs to a file must lie in it")
     found = group[name]
     if not isinstance(found, h5py.Group | h5py.Dataset):
@@ -182,11 +181,14 @@ def _region(space: h5py.h5s.SpaceID) -> Any:
 
 
 def _attributes(item: Any, places: Mapping[int, str], without: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {name: _attribute(item, name, places) for name in sorted(item.attrs) if name not in without}
+    attributes = item.attrs
+    return {
+        name: _attribute(item, attributes, name, places) for name in sorted(attributes) if name not in without
+    }
 
 
-def _attribute(item: Any, name: str, places: Mapping[int, str]) -> Any:
-    value, dtype = item.attrs[name], item.attrs.get_id(name).dtype
+def _attribute(item: Any, attributes: Any, name: str, places: Mapping[int, str]) -> Any:
+    value, dtype = attributes[name], attributes.get_id(name).dtype
     if name == "DIMENSION_LIST":  # a reference is an address, which the storage decides on
         return [_type(dtype), [[places.get(address(item.file[each])) for each in axis] for axis in value]]
     if name == "REFERENCE_LIST":

@@ -44,7 +44,7 @@ def marks(dataset):
 
 @pytest.fixture
 def study(tmp_path, dataset):
-    """The folder of a study's results with a data set and two archives, of which one keeps half of its maps."""
+    """The results of a study: a data set and two archives, of which one keeps half of its maps."""
     (tmp_path / "datasets").mkdir()
     shutil.copy(dataset, tmp_path / "datasets")
     labels = Dataset.open(dataset).labels[:6]
@@ -149,7 +149,7 @@ def test_verify_names_all_damage(run, study, archive):
         (["join", "{archive}", "-o", "{empty}/j.h5"], 3, "is not in"),
         (["join", "{archive}"], 2, "--output"),
         (["completion", "powershell"], 2, "invalid choice"),
-        (["export", "virelay", "{archive}", "-o", "{empty}"], 3, "one of rnnxai"),
+        (["export", "virelay", "{archive}", "-o", "{empty}", "--dataset", "{archive}"], 3, "is of the kind"),
     ],
 )
 def test_wrong_requests(run, study, archive, tmp_path, monkeypatch, words, code, message):

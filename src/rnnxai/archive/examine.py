@@ -40,6 +40,8 @@ from rnnxai.seal import (
     values_digest,
 )
 
+_CACHE = 2**19
+"""Bytes of each open array that are kept uncompressed: a chunk of every table has room."""
 _SEAL = (CONTENT, DIGEST, COMPLETE)
 _PROVENANCE = {"dataset": ("config_json", "config_sha256", "software_json", "inputs_json")}
 
@@ -59,7 +61,7 @@ class _Examination:
             yield Damage("no-file", "", "there is no such file")
             return
         try:
-            file = h5py.File(self.path, "r", locking="best-effort")
+            file = h5py.File(self.path, "r", locking="best-effort", rdcc_nbytes=_CACHE)
         except (OSError, RuntimeError) as error:
             yield Damage("not-hdf5", "", said(error))
             return

@@ -27,6 +27,13 @@ class Numbers:
         self.file = file
         self.layout = layout
         self.fields = (MAPS, *layout.fields)
+        self._open: dict[str, h5py.Dataset] = {}
+
+    def _array(self, name: str) -> h5py.Dataset:
+        # Held open, so that the rows of a chunk are decompressed once.
+        if name not in self._open:
+            self._open[name] = self.file[name]
+        return self._open[name]
 
     def structure(self) -> Iterator[Damage]:
         """Look at names, types and shapes."""
@@ -69,14 +76,14 @@ class Numbers:
     def _all(self) -> Iterator[Damage]:
         seen = np.zeros(2**16, dtype=np.uint8)  # bits of the rows of the data set, grown as they come
         for name in self.layout.sizes:
-            if (self.file[name][...] != np.arange(self.layout.sizes[name])).any():
+            if (self._array(name)[...] != np.arange(self.layout.sizes[name])).any():
                 yield Damage("range", name, f"not 0, 1, 2, ..., {DIMENSIONS[name]}")
         for first in range(0, self.layout.samples, TABLE_ROWS):
             rows = slice(first, min(first + TABLE_ROWS, self.layout.samples))
             for field in self.layout.fields:
-                yield from _refuse_infinite(field.name, self.file[field.name][rows], first)
+                yield from _refuse_infinite(field.name, self._array(field.name)[rows], first)
             yield from self._codes(rows)
-            seen, twice = _counted(seen, self.file["index"][rows])
+            seen, twice = _counted(seen, self._array("index")[rows])
             if twice is not None:
                 yield Damage("range", "index", f"row {twice} occurs twice; each row is one sample")
             yield from self._tables(rows)
@@ -86,7 +93,7 @@ class Numbers:
 
     def _codes(self, rows: slice) -> Iterator[Damage]:
         for name, below in (("map_stored", 2), ("label", self.layout.classes)):
-            values = self.file[name][rows]
+            values = self._array(name)[rows]
             if values.max() >= below:
                 row = int(values.argmax())
                 yield Damage(
@@ -95,28 +102,33 @@ class Numbers:
 
     def _tables(self, rows: slice) -> Iterator[Damage]:
         """Compare the sums with each other."""
-        total, positive = self.file["relevance_sum"][rows], self.file["relevance_step_positive"][rows].sum(1)
+        total, positive = (
+            self._array("relevance_sum")[rows],
+            self._array("relevance_step_positive")[rows].sum(1),
+        )
         size = 2 * positive - total  # the sum of magnitudes
         for name, whole in (("relevance_step", total), ("relevance_block", total)):
             for column, expected in ((name, whole), (f"{name}_positive", positive)):
                 if column in self.file:
-                    far = np.abs(self.file[column][rows].sum(1) - expected) > _FLOAT64 * np.abs(size) + _TINY
+                    far = (
+                        np.abs(self._array(column)[rows].sum(1) - expected) > _FLOAT64 * np.abs(size) + _TINY
+                    )
                     if far.any():
                         sample = rows.start + int(far.argmax())
                         yield Damage("sums", column, f"of sample {sample} do not add up to that of its map")
         if self.layout.conserves:
-            start = self.file["starting_relevance"][rows]
-            kept = sum(self.file[field.name][rows] for field in KEPT.values())
+            start = self._array("starting_relevance")[rows]
+            kept = sum(self._array(field.name)[rows] for field in KEPT.values())
             scale = np.maximum(size, np.abs(start))
-            error = self.file["conservation_error"][rows]
+            error = self._array("conservation_error")[rows]
             far = np.abs(error * scale - np.abs(total + kept - start)) > 2 * _FLOAT64 * scale + _TINY
             if far.any():
                 sample = rows.start + int(far.argmax())
                 yield Damage("books", "conservation_error", f"of sample {sample} is not what its books give")
 
     def _maps(self, rows: slice) -> Iterator[Damage]:
-        maps = self.file[MAPS.name][rows]
-        kept = self.file["map_stored"][rows].astype(bool)
+        maps = self._array(MAPS.name)[rows]
+        kept = self._array("map_stored")[rows].astype(bool)
         if not np.isnan(maps[~kept]).all():
             yield Damage("not-finite", MAPS.name, "holds values where no map is kept; NaN would be right")
         maps, samples = maps[kept], np.arange(rows.start, rows.stop)[kept]
@@ -124,7 +136,7 @@ class Numbers:
         if len(bad):
             yield Damage("not-finite", MAPS.name, f"of sample {samples[bad[0, 0]]} is not finite")
             return
-        relative = float(self.file[MAPS.name].attrs.get(ROUNDED_ERROR, 0)) + 1.01 * _FLOAT32
+        relative = float(self._array(MAPS.name).attrs.get(ROUNDED_ERROR, 0)) + 1.01 * _FLOAT32
         for name, parts in (("step", self.layout.steps), ("block", self.layout.blocks or 0)):
             if not parts:
                 continue
@@ -133,7 +145,7 @@ class Numbers:
                 (f"relevance_{name}", maps),
                 (f"relevance_{name}_positive", np.maximum(maps, 0)),
             ):
-                far = np.abs(column_sums(values, parts) - self.file[column][rows][kept]) > 1.01 * size
+                far = np.abs(column_sums(values, parts) - self._array(column)[rows][kept]) > 1.01 * size
                 if far.any():
                     sample = samples[int(far.any(axis=1).argmax())]
                     yield Damage("sums", column, f"of sample {sample} are not the sums of its map")
@@ -142,7 +154,7 @@ class Numbers:
         if self.layout.conserves:
             recorded = self.file.attrs.get("conservation_max_error")
             largest = max(
-                self.file["conservation_error"][first : first + TABLE_ROWS].max()
+                self._array("conservation_error")[first : first + TABLE_ROWS].max()
                 for first in range(0, self.layout.samples, TABLE_ROWS)
             )
             if recorded != largest:

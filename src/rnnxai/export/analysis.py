@@ -43,7 +43,7 @@ def points(
         ``block_share`` is the mean of a regular polygon's corners, one for each block, weighted by the
         blocks' shares of positive relevance (three blocks make a triangle); ``step_pca`` the first two
         principal components of the steps' shares of all magnitude. Every number is finite: what has no
-        shares is at 0. ``predicted_right`` is 0 or 1, ``odd_block`` the first block that is not of the majority,
+        shares is at 0. ``predicted_right`` is 0 or 1, ``odd_block`` the first block not of the majority,
         ``cosine_quarter`` 0 to 3 from low to high and `UNDEFINED` for none.
     """
     embeddings, clusterings = {}, {"predicted_right": right.astype(np.int32)}

@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnxai.data.dataset import Fold
 from rnnxai.errors import Error
 from rnnxai.models.classifier import Classifier
+from rnnxai.training.adam import Adam
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.streams import generators, shared_generator
 
@@ -44,17 +45,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.model.to(self.device)
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(),
-            lr=self.settings.learning_rate,
-            eps=1e-8,
-            fused=True,
-            capturable=self.device == "cuda",
-        )
-        for weight in self.model.parameters():  # at once, where Adam waits for its first step
-            zero = torch.zeros((), device=self.device)
-            moments = {key: torch.zeros_like(weight) for key in ("exp_avg", "exp_avg_sq")}
-            self.optimiser.state[weight] = {"step": zero, **moments}
+        self.optimiser = Adam(dict(self.model.named_parameters()), self.settings.learning_rate)
         if self.settings.shared_masks:
             self.streams = [shared_generator(self.settings.seed, self.device)]
         else:
@@ -74,8 +65,7 @@ class Run:
     def state(self) -> dict[str, Tensor]:
         """Return everything that must be kept, beside the history, to go on exactly as if never stopped."""
         state = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            state |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        state |= {f"adam.{name}": value for name, value in self.optimiser.state.items()}
         state |= {f"dropout.{k}": stream.get_state() for k, stream in enumerate(self.streams)}
         state["losses"] = torch.stack(self.losses) if self.losses else torch.empty(0, len(self.folds))
         return state
@@ -83,11 +73,7 @@ class Run:
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go back to what :meth:`state` returned."""
         self.model.load_state_dict(_under("model.", state))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under("adam.", state).items():
-            index, _, name = key.partition(".")
-            moments.setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+        self.optimiser.restore(_under("adam.", state))
         for k, stream in enumerate(self.streams):
             stream.set_state(state[f"dropout.{k}"])
         self.losses = list(state["losses"].to(self.device))

@@ -52,7 +52,7 @@ class Step:
         for _ in range(REHEARSALS):
             self._make()
         self.run.restore(before)
-        self.run.optimiser.zero_grad(set_to_none=True)
+        self.run.model.zero_grad(set_to_none=True)
 
     def _make(self) -> None:
         self.losses.copy_(compute(self.run, *self.pixels.take(self.rows)))
@@ -82,7 +82,7 @@ def compute(run: Run, patches: Tensor, labels: Tensor) -> Tensor:
     losses = (
         cross_entropy(with_none.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).mean(1)
     )
-    run.optimiser.zero_grad(set_to_none=True)
+    run.model.zero_grad(set_to_none=True)
     losses.sum().backward()
     run.optimiser.step()
     return losses.detach()

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnxai.archive.damage import KINDS
 from rnnxai.archive.format import EXPLANATION, FIELDS, MAPS, PROVENANCE
 from rnnxai.seal import COMPLETE, CONTENT, DIGEST, VALUES
 
@@ -17,3 +18,8 @@ def test_the_page_has_a_row_for_every_array(field):
 @pytest.mark.parametrize("name", [*PROVENANCE, *EXPLANATION, CONTENT, DIGEST, COMPLETE, VALUES])
 def test_the_page_names_every_attribute(name):
     assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_has_every_kind_of_damage(kind):
+    assert f"| `{kind}` | {KINDS[kind]} |" in PAGE

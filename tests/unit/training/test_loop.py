@@ -1,6 +1,8 @@
 """One step, one epoch, and what is measured after it."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from rnnxai.data.dataset import Dataset
 from rnnxai.errors import Error
 from rnnxai.training import loop
 from rnnxai.training import step as one_step
+from rnnxai.training.adam import Adam
 from rnnxai.training.batches import Pixels, shuffled
 from rnnxai.training.streams import PURPOSES, generators
 
@@ -71,13 +74,39 @@ def test_a_step_works_at_fixed_places(case):
     step = one_step.Step(run, one.pixels)
     places = step.rows.data_ptr(), step.losses.data_ptr()
     parameters = [parameter.data_ptr() for parameter in run.model.parameters()]
-    moments = [moment.data_ptr() for state in run.optimiser.state.values() for moment in state.values()]
+    moments = [moment.data_ptr() for moment in run.optimiser.state.values()]
     losses = [step(torch.stack([rows[start : start + 8] for rows in one.train_rows])) for start in (0, 8)]
     assert not losses[0].equal(losses[1])
     assert (step.rows.data_ptr(), step.losses.data_ptr()) == places
     assert [parameter.data_ptr() for parameter in run.model.parameters()] == parameters
-    after = [moment.data_ptr() for state in run.optimiser.state.values() for moment in state.values()]
-    assert after == moments
+    run.restore({name: value.clone() for name, value in run.state().items()})
+    assert [moment.data_ptr() for moment in run.optimiser.state.values()] == moments
+
+
+def test_adam_is_torchs_own(case):
+    """A weight without a gradient stays where it is."""
+    one = case()
+    model, other = one.run().model, one.run().model
+    own = Adam(dict(model.named_parameters()), 0.01)
+    right = torch.optim.Adam(other.parameters(), lr=0.01, fused=True)
+    for step in range(3):
+        for n, (weight, same) in enumerate(zip(model.parameters(), other.parameters(), strict=True)):
+            weight.grad = None if n == 2 else torch.full_like(weight, 0.5 - step)
+            same.grad = None if n == 2 else weight.grad.clone()
+        own.step()
+        right.step()
+    for weight, same in zip(model.parameters(), other.parameters(), strict=True):
+        assert weight.equal(same)
+    assert not model.cell.encoder.weight.equal(one.run().model.cell.encoder.weight)
+
+
+def test_a_job_does_not_load_torchs_compiler():
+    """Which takes longer than everything else that is imported, torch itself aside."""
+    code = (
+        "import torch; from rnnxai.training.adam import Adam; w = torch.nn.Parameter(torch.ones(2)); "
+        "w.sum().backward(); Adam({'w': w}, 0.1).step(); import sys; sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_folds_can_share_masks(case):
