@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rnnxai.archive import verify as module
+from rnnxai.archive.check import check_complete
 from rnnxai.archive.damage import KINDS, Damage
 from rnnxai.archive.examine import examine
 from rnnxai.archive.read import AttributionArchive
@@ -287,6 +288,9 @@ def test_no_flipped_bit_that_changes_content_goes_unseen(tmp_path, write, layout
             found = verifier.verify(path, seconds=20)
             tally.update({each.kind for each in found} or {"none"})
             if found:
+                if number % 20 == 0:  # what scoring calls first
+                    with pytest.raises(Error, match=path.name):
+                        check_complete(path)
                 path.unlink()
             else:
                 unseen.append(path)
