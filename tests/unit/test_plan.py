@@ -275,5 +275,5 @@ def test_without_snakemake_it_says_so(monkeypatch):
 
 
 def test_without_a_workflow_it_says_what_snakemake_says(folder):
-    with pytest.raises(dry_run.Error, match="^No Snakefile found"):
+    with pytest.raises(dry_run.Error, match=r"^No Snakefile found"):
         dry_run.dry_run([])
