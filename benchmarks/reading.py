@@ -28,11 +28,20 @@ from rnnxai.archive.write import AttributionWriter
 SAMPLES, SHAPE, STEPS = 10_000, (1, 28, 84), 12
 _BATCH = 500
 _INSPECT = """
-import contextlib, io, resource, sys
+import contextlib, io, sys
 from rnnxai.cli.main import main
 with contextlib.redirect_stdout(io.StringIO()):
     assert main(["inspect", sys.argv[1], "--sample", "3"]) == 0
-print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+"""
+_VERIFY = """
+import sys
+from rnnxai.archive.examine import examine
+assert examine(sys.argv[1]) == []
+"""
+# Linux alone says it; the resource module counts what the parent had before exec, too.
+_PEAK = """
+with open("/proc/self/status") as status:
+    print(*(line.split()[1] for line in status if line.startswith("VmHWM")))
 """
 
 
@@ -127,12 +136,14 @@ def whole(path: Path, rounds: int) -> dict[str, dict[str, Any]]:
 
 
 def memory(path: Path) -> tuple[int, int]:
-    """Return the peak memory in KiB of inspect, and of the processes it starts."""
-    ended = subprocess.run(
-        [sys.executable, "-c", _INSPECT, str(path)], capture_output=True, text=True, check=True
+    """Return the peak memory in KiB of inspect, and of the process that verifies for it."""
+    mine, verifying = (
+        subprocess.run(
+            [sys.executable, "-c", code + _PEAK, str(path)], capture_output=True, check=True
+        ).stdout
+        for code in (_INSPECT, _VERIFY)
     )
-    mine, children = ended.stdout.split()
-    return int(mine), int(children)
+    return int(mine), int(verifying)
 
 
 def inspected(small: Path, large: Path, rounds: int) -> dict[str, dict[str, Any]]:
