@@ -21,8 +21,10 @@ import yaml
 from timing import Spread, arguments, machine, show
 
 ROOT = Path(__file__).resolve().parents[1]
-ARCHITECTURES = ("shallow", "deep", "deep-v2", "conv-deep", "deep-sd", "r-lstm", "r-lstm-sd")
-ARCHITECTURES += ("conv-plus-deep", "conv-r-lstm-sd", "conv-plus-r-lstm-sd")
+ARCHITECTURES = (
+    *("shallow", "deep", "deep-v2", "conv-deep", "deep-sd", "r-lstm", "r-lstm-sd"),
+    *("conv-plus-deep", "conv-r-lstm-sd", "conv-plus-r-lstm-sd"),
+)
 DATASETS = ("first", "second")
 GROUPS = (("sa", "gb", "dtd", "lrp-a1.5b0.5"), ("lrp-eps",))
 STUB = """from pathlib import Path
