@@ -124,6 +124,7 @@ class Study(Project):
         """Wait until another process has gone on with a fold; return after which epoch it began."""
 
         def went_on() -> bool:
+            self.hurry()
             try:
                 return self.training(fold) != before and self.epochs(fold) > 0
             except (ValueError, OSError, psutil.NoSuchProcess):
@@ -131,6 +132,12 @@ class Study(Project):
 
         self.wait(went_on, f"nobody goes on with fold {fold}")
         return self.resumed_at(fold)
+
+    def hurry(self) -> None:
+        """Have jobs that were put back into the queue begin now: Slurm gives them two minutes of rest."""
+        for job in self.queue("PENDING"):
+            if "Reason=BeginTime" in self.slurm("scontrol", "show", "job", job):
+                self.slurm("scontrol", "update", f"jobid={job}", "starttime=now")
 
     def finish(self) -> str:
         """Wait for the end of the study, which must be a good one; return all it said."""

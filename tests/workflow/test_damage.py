@@ -137,14 +137,21 @@ def test_a_bit_flipped_archive_is_named_and_rebuilt_and_never_scored(
 def test_a_data_set_that_changes_meanwhile_is_noticed(
     project: Project, finished: Project, reliability: Record
 ) -> None:
-    project.run("--until", "train_0")
-    dataset = project.result("datasets/digits-maj.h5")
-    kept = dataset.with_suffix(".kept")
-    dataset.rename(kept)
+    dataset, kept, other = (project.result(f"datasets/digits-maj.{end}") for end in ("h5", "kept", "other"))
     settings = yaml.safe_load((project.folder / "study.yaml").read_text())["datasets"]["digits-maj"]
-    build_dataset(DatasetDefinition(**settings, seed=1), dataset, root="data", download=False, mirrors=[])
+    build_dataset(DatasetDefinition(**settings, seed=1), other)
+    process = project.start("--until", "summary")
+    logs = [project.result(f"logs/train/digits-maj/{each}/t3/folds-0.log") for each in ("shallow", "r-lstm")]
+    deadline = time.monotonic() + PATIENCE
+    while not all(log.exists() and "epoch" in log.read_text() for log in logs):
+        assert process.poll() is None, project.said.read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    dataset.rename(kept)
+    other.rename(dataset)
     fault = time.monotonic()
-    said = refused(project, "--until", "summary", "--rerun-triggers", "params", "input")
+    assert process.wait(timeout=PATIENCE) != 0
+    said = project.said.read_text()
     assert f"datasets/digits-maj.h5: not the data set file that results/models/{SHALLOW}" in said
     assert not list(project.result(".").glob("archives/**/*.h5"))
     reliability.add(14, "explanations of networks trained on the other one were refused", "nothing", fault)
