@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say(trial.summary(Counter(outcome.result for outcome in outcomes.values())) + f", {len(left)} to look at")
     if not options.only:
         options.to.write_text(
-            report.markdown(outcomes, equivalents, len(everything), options.complete), "utf-8"
+            report.markdown(outcomes, equivalents, len(everything), len(chosen), options.complete), "utf-8"
         )
     return bool(left)
 

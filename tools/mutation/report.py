@@ -70,18 +70,24 @@ def stale(outcomes: Mapping[Mutant, Outcome], equivalents: Sequence[Equivalent])
 
 
 def markdown(
-    outcomes: Mapping[Mutant, Outcome], equivalents: Sequence[Equivalent], sites: int, complete: Sequence[str]
+    outcomes: Mapping[Mutant, Outcome],
+    equivalents: Sequence[Equivalent],
+    sites: int,
+    chosen: int,
+    complete: Sequence[str],
 ) -> str:
-    """Return the report."""
+    """Return the report on those that were tried, of some that were chosen, of all that there are."""
     left = survivors(outcomes, equivalents)
     alive = [mutant for mutant, outcome in outcomes.items() if outcome.result not in DEAD]
     dead = len(outcomes) - len(alive)
     same = len(alive) - len(left)
     counts = f"{dead} were noticed, {same} alter no result, {len(left)} survived"
     lines = [HEAD, f"Of {sites} possible mistakes {len(outcomes)} were tried: {counts}."]
-    if len(outcomes) < sites:
+    if chosen < sites:
         names = ", ".join(f"`{name}`" for name in complete)
-        lines += ["", f"All were tried in {names}; elsewhere a sample, the same in every run."]
+        lines += ["", f"All were to be tried in {names}; elsewhere a sample, the same in every run."]
+    if len(outcomes) < chosen:
+        lines += ["", f"{chosen - len(outcomes)} of {chosen} wait to be tried: their functions have changed."]
     lines += ["", "## By module", "", "| module | mutants | noticed | alter nothing | survived |"]
     lines.append("| --- | ---: | ---: | ---: | ---: |")
     lines += _rows(outcomes, alive, left, lambda mutant: f"`{mutant.module.removeprefix('rnnxai.explain.')}`")
