@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnxai.cli import codes
 from rnnxai.cli.main import main
 from rnnxai.config import read_config
 from rnnxai.errors import Error
@@ -187,5 +188,5 @@ def test_the_command(study, capsys):
 )
 def test_what_the_command_cannot_do(words, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["report", *words]) == 1
+    assert main(["report", *words]) == codes.BAD_INPUT
     assert message in capsys.readouterr().err
