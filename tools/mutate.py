@@ -272,8 +272,9 @@ def try_in(
     selection, hard = pickle.loads(cold_file.read_bytes())  # noqa: S301
 
     def start(mutant: Mutant, chosen: Sequence[str], budget: float, pipe: int) -> None:
-        file = chosen[0].partition("::")[0]  # to collect one file is quicker than all
-        some = chosen if budget > options.quick else [test for test in chosen if test.startswith(file)]
+        # To collect few files is quicker than all.
+        few = FIRST if any(test.startswith(FIRST) for test in chosen) else chosen[0].partition("::")[0]
+        some = chosen if budget > options.quick else [test for test in chosen if test.startswith(few)]
         loop = partial(Loop, tree / "src", options.cases)
         trial.start_cold(mutant, paths[mutant.module], some, budget, pipe, tree, loop)
 

@@ -62,17 +62,20 @@ class Selection:
 
     def of(self, mutant: Mutant) -> list[str]:
         """Return the tests that reach a mutant, those first that have proved the sharpest."""
-        if mutant.is_function:
-            wanted = {f"{mutant.module}:{line}" for line in mutant.lines}
-            reach = [test for test, lines in self.runs.items() if not wanted.isdisjoint(lines)]
-        else:
+        lines = {f"{mutant.module}:{line}" for line in mutant.lines}
+        reach = [test for test, runs in self.runs.items() if not lines.isdisjoint(runs)]
+        # A table, say, or a function that fills one: it is run when it is imported, and nobody knows who
+        # reads it.
+        everywhere = not mutant.is_function or (not reach and mutant.where in self.imported)
+        if everywhere:
             prefix = mutant.module + ":"
-            reach = [test for test, lines in self.runs.items() if any(x.startswith(prefix) for x in lines)]
+            reach = [test for test, runs in self.runs.items() if any(x.startswith(prefix) for x in runs)]
+        reach.sort(key=lambda test: (len(self.runs[test]), self.seconds[test]))
+        special = sorted(reach, key=lambda test: not test.startswith(self.first))
+        if everywhere:
+            reach.reverse()
         # In turn: those that were sharp nearby, some cases of each before more of any; and those that were
         # written against mutants, then those that run little else, which say most about it.
-        reach.sort(key=lambda test: (len(self.runs[test]), self.seconds[test]))
-        if not mutant.is_function:  # a table, say, of which nobody knows who reads it
-            reach.reverse()
         seen: dict[str, int] = defaultdict(int)
         rank = {}
         for test in reach:
@@ -81,7 +84,10 @@ class Selection:
             seen[function] += 1
         here, near = self.kills.get(mutant.where, {}), self.kills.get(mutant.module, {})
         sharp = sorted(reach, key=lambda test: (-here.get(test, 0), -near.get(test, 0), rank[test]))
-        special = sorted(reach, key=lambda test: not test.startswith(self.first))
+        if everywhere:  # those that run most are slow
+            written = [test for test in special if test.startswith(self.first)]
+            proved = [test for test in sharp if test in here][:20]
+            return list(dict.fromkeys([*proved, *written, *sharp]))
         return list(dict.fromkeys(chain.from_iterable(zip(sharp, special, strict=True))))
 
     def note_kill(self, mutant: Mutant, test: str) -> None:

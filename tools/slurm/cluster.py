@@ -160,7 +160,6 @@ class Cluster:
             "memory": memory,
             "gpus": gpus,
             "grace": grace,
-            "node_timeout": 20,
         }
         for number in range(gpus):
             device = self.folder / "dev" / f"gpu{number}"
@@ -193,13 +192,10 @@ class Cluster:
             return (self.folder / "run" / "munge.socket").is_socket()
         if name == "slurmctld":
             return "is UP" in self._client("scontrol", "ping")
-        node = name.removeprefix("slurmd-")
-        return self._client("sinfo", "-h", "-N", "-n", node, "-o", "%t").split()[:1] in (
-            ["idle"],
-            ["mix"],
-            ["alloc"],
-            ["comp"],
-        )
+        node, process = name.removeprefix("slurmd-"), self._process(name)
+        state = self._client("sinfo", "-h", "-N", "-n", node, "-o", "%t").split()[:1]
+        # The controller may take a node for a good one that has not been there for a while.
+        return _listens(process) and state in (["idle"], ["mix"], ["alloc"], ["comp"])
 
     def _client(self, *command: str) -> str:
         """Return what a client program says, nothing where it fails."""
@@ -232,10 +228,11 @@ class Cluster:
 
     def _step_managers(self) -> list[psutil.Process]:
         def is_ours(process: psutil.Process) -> bool:
-            try:
-                return process.name() == "slurmstepd" and str(self.folder) in str(process.environ())
+            try:  # it writes its title over its environment, but listens on a socket in its node's spool
+                sockets = process.net_connections("unix") if process.name() == "slurmstepd" else []
             except psutil.Error:
                 return False
+            return any(str(socket.laddr).startswith(f"{self.folder}/spool/") for socket in sockets)
 
         return [process for process in psutil.process_iter() if is_ours(process)]
 
@@ -300,6 +297,14 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _listens(process: psutil.Process | None) -> bool:
+    try:
+        sockets = process.net_connections("tcp") if process else []
+    except psutil.NoSuchProcess:
+        return False
+    return any(each.status == psutil.CONN_LISTEN for each in sockets)
 
 
 def main(arguments: Sequence[str]) -> int:

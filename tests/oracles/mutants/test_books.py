@@ -18,6 +18,17 @@ def test_sums_that_lose_nothing_have_no_rows():
         assert_closed(ledger)
 
 
+def test_the_books_read_as_their_equation():
+    """incoming = outgoing + bias + stabiliser + dropped + initial_state, in this order."""
+    net, x = between(lambda e, s, x: s)
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1), return_ledger=True)
+    lost = ["bias", "stabiliser", "dropped", "initial_state"]
+    assert list(ledger.table().columns) == ["layer", "step", "incoming", "outgoing", *lost]
+    assert list(ledger.kept) == lost
+    assert "a" in set(ledger.table().layer)
+    assert "'a'" not in repr(ledger)  # the rows are for the table
+
+
 def test_what_stands_on_padding_is_dropped():
     net, x = between(lambda e, s, x: F.pad(s[:, 1:], (1, 0)))
     _, ledger = rnnxai.explain(net, x, 1, "lrp-w2", bounds=(0, 1), return_ledger=True)
@@ -163,6 +174,7 @@ MEETING = {
     "in a sum of copies": lambda e, s, x: e.flip(1) + s.flip(0),
     "in a sum of two views": lambda e, s, x: (s[:, :1] + s[:, 0]).sum(1, keepdim=True) * ONES,
     "in a layer": lambda e, s, x: (s.mT @ torch.ones(len(s), len(s)).double()).mT,
+    "in a layer of images": lambda e, s, x: (s.mT[None] @ torch.ones(len(s), len(s)).double())[0].mT,
 }
 
 
@@ -205,8 +217,9 @@ class Tokens(nn.Module):
         return self.out(words.flatten(1)) + filled + codes
 
 
-def test_what_else_a_model_makes_of_its_tokens_is_constant():
-    net, tokens = Tokens().double(), torch.tensor([[1, 2, 3], [3, 2, 2]])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_what_else_a_model_makes_of_its_tokens_is_constant(dtype):
+    net, tokens = Tokens().double(), torch.tensor([[1, 2, 3], [3, 2, 2]], dtype=dtype)
     found = rnnxai.explain(net, tokens, 0, "lrp-0")
     words = net.words(tokens[:, [2, 0, 1]]).detach()
     right = (words.flatten(1) * net.out.weight[0].detach()).view(2, 3, 4).sum(2)

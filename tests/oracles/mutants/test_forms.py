@@ -45,27 +45,50 @@ ACTIVATIONS = {
     "leaky relu of another slope": lambda z: F.leaky_relu(z, 0.3),
     "leaky relu, slope by name": lambda z: F.leaky_relu(z, negative_slope=0.3),
     "mish": F.mish,
+    "prelu": lambda z: F.prelu(z, MIXED),
+    "rrelu": F.rrelu,
     "selu": F.selu,
     "silu": F.silu,
     "softshrink": F.softshrink,
     "softsign": F.softsign,
     "tanhshrink": F.tanhshrink,
     "atan": torch.atan,
+    "arctan": lambda z: z.arctan(),
     "asinh": lambda z: z.asinh(),
     "erf": torch.erf,
+    "expit": torch.special.expit,
+    "celu of torch": torch.celu,
+    "prelu of torch": lambda z: torch.prelu(z, MIXED),
+    "rrelu of torch": torch.rrelu,
+    "selu of torch": torch.selu,
     "hardtanh": F.hardtanh,
     "hardtanh of other ends": lambda z: F.hardtanh(z, -3.0, 2.0),
     "relu in place": nn.ReLU(inplace=True),
     "leaky relu in place": nn.LeakyReLU(0.3, inplace=True),
     "elu in place": nn.ELU(inplace=True),
     "hardtanh in place": nn.Hardtanh(-3.0, 2.0, inplace=True),
-    "threshold in place": lambda z: cut_in_place(z),
+    "clamped": lambda z: torch.clamp(z, -1.0, 1.0),
+    "clamped by a method": lambda z: z.clamp(-1.0, 1.0),
+    "clipped": lambda z: torch.clip(z, -1.0, 1.0),
+    "clipped by a method": lambda z: z.clip(-1.0, 1.0),
 }
+UNKNOWN = {"threshold in place": lambda z: cut_in_place(z)}  # it has a gradient, but no relevance
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
+def test_relevance_passes_activations(name):
+    net, x = between(lambda e, s, x: ACTIVATIONS[name](1.0 * s))
+    z = net.a(x).detach()
+    relevance = ACTIVATIONS[name](z.clone()) * net.out.weight[1].detach()
+    right = x * ((relevance / z) @ net.a.weight.detach())
+    assert right.any()
+    found = rnnxai.explain(net, x, 1, "lrp-0", bounds=(0, 1))
+    torch.testing.assert_close(found, right, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS | UNKNOWN)
 def test_gradients_of_activations(name):
-    activation = ACTIVATIONS[name]
+    activation = (ACTIVATIONS | UNKNOWN)[name]
     net, x = between(lambda e, s, x: activation(1.0 * s))
     leaf = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
@@ -94,8 +117,11 @@ FORMS = {
     "a tensor of one number": lambda e, s, x: e * torch.tensor(-3.0).double() + torch.tensor(2.0).double(),
     "divided by a tensor": lambda e, s, x: e / (MIXED - 5),
     "addmm": lambda e, s, x: torch.addmm(MIXED, e, SQUARE),
+    "addmm by a method": lambda e, s, x: MIXED.addmm(e, SQUARE),
     "addmm, a bias of one": lambda e, s, x: torch.addmm(ONES[:1], e, SQUARE),
     "matmul": lambda e, s, x: e @ SQUARE,
+    "matmul of torch": lambda e, s, x: torch.matmul(e, SQUARE) + torch.mm(s, SQUARE),
+    "matmul by a method": lambda e, s, x: e.matmul(SQUARE) + s.mm(SQUARE),
     "constants in addmm": lambda e, s, x: e + torch.addmm(MIXED, SQUARE, SQUARE)[0],
     "constants in matmul": lambda e, s, x: e + (SQUARE @ SQUARE)[1],
     "clamped below": lambda e, s, x: s.clamp(min=0),
@@ -103,6 +129,12 @@ FORMS = {
     "pooled to one": lambda e, s, x: torch.cat([F.avg_pool1d(s, 4), e[:, 1:]], 1),
     "pooled to one, by axes": lambda e, s, x: torch.cat([F.avg_pool1d(s, 4, 1), e[:, 1:]], 1),
     "pooled beyond the edge": lambda e, s, x: F.avg_pool1d(torch.cat([s, e[:, :1]], 1), 3, 1, 1)[:, :4],
+    "the largest pixel": lambda e, s, x: s + F.max_pool2d(s.view(-1, 1, 2, 2), 2).flatten(1),
+    "the largest pixel, of torch": lambda e, s, x: s + torch.max_pool2d(s.view(-1, 1, 2, 2), 2).flatten(1),
+    "the largest of a row, of torch": lambda e, s, x: torch.max_pool1d(s, 2).repeat(1, 2),
+    "the largest voxel, of torch": lambda e, s, x: (
+        s + torch.max_pool3d(s.view(-1, 1, 1, 2, 2), (1, 2, 2)).flatten(1)
+    ),
     "images pooled": lambda e, s, x: s + F.avg_pool2d(s.view(-1, 1, 2, 2), 2).flatten(1),
     "images pooled with their edges": lambda e, s, x: F.avg_pool2d(s.view(-1, 1, 2, 2), 2, 2, 1).flatten(1),
     "images pooled without their edges": lambda e, s, x: F.avg_pool2d(
@@ -115,10 +147,21 @@ FORMS = {
     "columns pooled to a size": lambda e, s, x: F.adaptive_avg_pool1d(s[:, :3], 2).repeat(1, 2),
     "a mean by numpy's name": lambda e, s, x: s + s.mean(axis=1, keepdim=True),
     "a mean by position": lambda e, s, x: s + s.mean(1, True),
+    "a mean of torch": lambda e, s, x: s + torch.mean(s, 1, keepdim=True),
+    "a sum of torch": lambda e, s, x: s + torch.sum(s, 1, keepdim=True),
+    "a sum by a method": lambda e, s, x: s + s.sum(1, keepdim=True),
     "a mean without its axis": lambda e, s, x: s + s.mean(1)[:, None],
     "a padded constant": lambda e, s, x: s + F.pad(ONES[:3], (0, 1)),
     "the larger signal": lambda e, s, x: torch.maximum(s, e.flip(1)),
     "the smaller signal": lambda e, s, x: torch.minimum(s, e.flip(1)),
+    "the larger, by a method": lambda e, s, x: s.maximum(e.flip(1)),
+    "the smaller, by a method": lambda e, s, x: s.minimum(e.flip(1)),
+    "the larger, by the method max": lambda e, s, x: s.max(e.flip(1)),
+    "the smaller, by the method min": lambda e, s, x: s.min(e.flip(1)),
+    "the largest along an axis": lambda e, s, x: s + torch.max(s, 1, keepdim=True).values,
+    "the smallest along an axis": lambda e, s, x: s + torch.min(s, 1, keepdim=True).values,
+    "the largest along an axis, by a method": lambda e, s, x: s + s.max(1, keepdim=True)[0],
+    "the smallest along an axis, by a method": lambda e, s, x: s + s.min(1, keepdim=True)[0],
     "the larger, by max": lambda e, s, x: torch.max(s, e.flip(1)),
     "the smaller, by min": lambda e, s, x: torch.min(s, e.flip(1)),
     "the larger of a constant": lambda e, s, x: torch.maximum(s, MIXED),
