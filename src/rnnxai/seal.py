@@ -8,7 +8,7 @@ repacked, with other chunks or filters, keeps its hashes.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -30,6 +30,39 @@ _BLOCK = 2**18
 """Bytes of values read at a time, where a chunk has no more."""
 
 
+class Attribute(NamedTuple):
+    """An attribute as h5py reads it, with the type that it has in the file."""
+
+    dtype: np.dtype[Any]
+    value: Any
+
+
+def attributes_of(item: h5py.Group | h5py.Dataset) -> dict[str, Attribute]:
+    """Read all attributes of a group or array.
+
+    Each is opened once, which is most of what it takes; ``item.attrs`` opens it for the value and again for
+    the type.
+    """
+    found = item.attrs
+    return {name: _read(found, name) for name in found}
+
+
+def _read(attributes: h5py.AttributeManager, name: str) -> Attribute:
+    found = attributes.get_id(name)
+    dtype, shape = found.dtype, found.shape
+    if shape is None:
+        return Attribute(dtype, h5py.Empty(dtype))
+    if dtype.subdtype is not None:  # arrays of arrays
+        return Attribute(dtype, attributes[name])
+    values = np.zeros(shape, dtype)
+    found.read(values)
+    text = h5py.check_string_dtype(dtype)
+    if text and text.length is None:
+        texts = [each.decode("utf-8", "surrogateescape") for each in values.flat]
+        values = np.array(texts, dtype).reshape(shape)
+    return Attribute(dtype, values if values.ndim else values[()])
+
+
 def seal(file: h5py.File, known: Mapping[str, str] | None = None) -> None:
     """Give a finished file its hashes.
 
@@ -44,13 +77,13 @@ def seal(file: h5py.File, known: Mapping[str, str] | None = None) -> None:
         if isinstance(found, h5py.Dataset) and not found.is_virtual:
             found.attrs[VALUES] = (known or {}).get(path) or values_digest(found)
     file.attrs[CONTENT] = content_digest(file)
-    file.attrs[DIGEST] = header_digest(file)
+    file.attrs[DIGEST] = header_digest(attributes_of(file))
     file.attrs[COMPLETE] = np.uint8(1)
 
 
-def is_complete(file: h5py.File) -> bool:
-    """Return whether a file was finished: `complete` is a single uint8 of 1."""
-    found = file.attrs.get(COMPLETE)
+def is_complete(header: Mapping[str, Attribute]) -> bool:
+    """Return whether the root attributes say that a file was finished: `complete` is a single uint8 of 1."""
+    found = header[COMPLETE].value if COMPLETE in header else None
     return isinstance(found, np.uint8) and found == 1
 
 
@@ -94,14 +127,19 @@ def member(group: h5py.Group, name: str, path: str = "") -> h5py.Group | h5py.Da
     Error
         If the name is a link to another place or file, is no array or group, or has its values elsewhere.
     """
-    if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-        raise Error(f"{path or name} is a link to somewhere else; what belongs to a file must lie in it")
+    refuse_link(group, name, path)
     found = group[name]
     if not isinstance(found, h5py.Group | h5py.Dataset):
         raise Error(f"{path or name} is neither an array nor a group")
     if isinstance(found, h5py.Dataset) and found.external:
         raise Error(f"{path or name} has its values in other files; they must lie in this one")
     return found
+
+
+def refuse_link(group: h5py.Group, name: str, path: str = "") -> None:
+    """Raise an `Error` if a name in a group is a link to another place or file."""
+    if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+        raise Error(f"{path or name} is a link to somewhere else; what belongs to a file must lie in it")
 
 
 def address(item: h5py.Group | h5py.Dataset) -> int:
@@ -144,9 +182,9 @@ def values_digest(array: h5py.Dataset) -> str:
     return digest.hexdigest()
 
 
-def header_digest(file: h5py.File) -> str:
+def header_digest(header: Mapping[str, Attribute]) -> str:
     """Return the hash of the root attributes."""
-    return _hash(_attributes(file, {}, without=(DIGEST, COMPLETE)))
+    return _hash({name: _plain(header[name]) for name in header if name not in (DIGEST, COMPLETE)})
 
 
 def content_digest(file: h5py.File) -> str:
@@ -158,8 +196,10 @@ def content_digest(file: h5py.File) -> str:
     places = {address(item): path for path, item in found.items()}
     described: dict[str, Any] = {}
     for path, item in found.items():
-        without = (CONTENT, DIGEST, COMPLETE) if path == "." else ()
-        described[path] = [_attributes(item, places, without)]
+        attributes = _described(item, places)
+        for name in (CONTENT, DIGEST, COMPLETE) if path == "." else ():
+            attributes.pop(name, None)
+        described[path] = [attributes]
         if isinstance(item, h5py.Dataset):
             described[path] += [_type(item.dtype), list(item.shape or ())]
             if item.is_virtual:
@@ -180,21 +220,23 @@ def _region(space: h5py.h5s.SpaceID) -> Any:
     return np.asarray(space.get_select_hyper_blocklist()).tolist()
 
 
-def _attributes(item: Any, places: Mapping[int, str], without: tuple[str, ...] = ()) -> dict[str, Any]:
-    attributes = item.attrs
-    return {
-        name: _attribute(item, attributes, name, places) for name in sorted(attributes) if name not in without
-    }
+def _described(item: Any, places: Mapping[int, str]) -> dict[str, Any]:
+    """Return all attributes as JSON can hold them, references as the paths that they lead to."""
+    return {name: _attribute(item, name, found, places) for name, found in attributes_of(item).items()}
 
 
-def _attribute(item: Any, attributes: Any, name: str, places: Mapping[int, str]) -> Any:
-    value, dtype = attributes[name], attributes.get_id(name).dtype
+def _attribute(item: Any, name: str, found: Attribute, places: Mapping[int, str]) -> Any:
+    dtype, value = found
     if name == "DIMENSION_LIST":  # a reference is an address, which the storage decides on
         return [_type(dtype), [[places.get(address(item.file[each])) for each in axis] for axis in value]]
     if name == "REFERENCE_LIST":
         back = [[places.get(address(item.file[reference])), int(axis)] for reference, axis in value]
         return [_type(dtype), back]
-    return [_type(dtype), _exactly(value)]
+    return _plain(found)
+
+
+def _plain(found: Attribute) -> Any:
+    return [_type(found.dtype), _exactly(found.value)]
 
 
 def _exactly(value: Any) -> Any:

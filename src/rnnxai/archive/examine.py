@@ -33,6 +33,7 @@ from rnnxai.seal import (
     CONTENT,
     DIGEST,
     VALUES,
+    attributes_of,
     content_digest,
     header_digest,
     is_complete,
@@ -83,23 +84,25 @@ class _Examination:
 
     def header(self, file: h5py.File) -> str | None:
         """Look at the root attributes; return the kind of file if there is a point in going on."""
-        version, kind = file.attrs.get("rnnxai_format"), file.attrs.get("rnnxai_kind")
-        if version is None:
+        if "rnnxai_format" not in file.attrs:
             self.add("foreign", "", "an HDF5 file without the attribute rnnxai_format")
             return None
+        header = attributes_of(file)
+        version = header["rnnxai_format"].value
+        kind = header["rnnxai_kind"].value if "rnnxai_kind" in header else None
         if str(version).split(".")[0] != FORMAT.split(".")[0]:
             self.add("version", "rnnxai_format", f"{version}; this version reads {FORMAT.split('.')[0]}.x")
             return None
         if kind not in KINDS:
             self.add("attributes", "rnnxai_kind", f"{kind!r}; {', '.join(KINDS)} are the kinds there are")
             return None
-        if not is_complete(file):
+        if not is_complete(header):
             self.add("unfinished", COMPLETE, "not there, or not 1: the writer did not reach its end")
         wanted = _PROVENANCE.get(kind, PROVENANCE) + (EXPLANATION if kind == ATTRIBUTION else ()) + _SEAL[:2]
-        missing = [name for name in wanted if name not in file.attrs]
+        missing = [name for name in wanted if name not in header]
         if missing:
             self.add("attributes", "", f"{', '.join(missing)} are missing")
-        elif file.attrs[DIGEST] != header_digest(file):
+        elif header[DIGEST].value != header_digest(header):
             self.add("attributes", "", f"they do not have the {DIGEST} written with them")
         return str(kind)
 
@@ -126,7 +129,7 @@ class _Examination:
     def attribution(self, file: h5py.File) -> None:
         """Look at what an attribution file must hold, and at what its numbers say of each other."""
         try:
-            layout = layout_of(file, self.path)
+            layout = layout_of(file, file.attrs, self.path)
         except Error as error:
             kind = "too-large" if "at most" in str(error) else "names"
             self.add(kind, "", str(error).removeprefix(f"{self.path}: "))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rnnxai.archive.format import CONVENTIONS, DIMENSIONS, FILTERS, FORMAT, TABLE_ROWS, Field
 from rnnxai.errors import Error
 from rnnxai.files import replacing
-from rnnxai.seal import DIGEST, header_digest, is_complete, seal
+from rnnxai.seal import DIGEST, Attribute, attributes_of, header_digest, is_complete, seal
 
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 """What h5py raises on damaged content."""
@@ -53,9 +53,16 @@ def creating(
         seal(file, known)
 
 
+class Opened(NamedTuple):
+    """A file that is open for reading, and its root attributes."""
+
+    file: h5py.File
+    attributes: dict[str, Any]
+
+
 @contextmanager
-def opening(path: str | Path, kind: str) -> Iterator[h5py.File]:
-    """Open a finished file of the format for reading.
+def opening(path: str | Path, kind: str) -> Iterator[Opened]:
+    """Open a finished file of the format for reading, and read its root attributes once.
 
     Raises
     ------
@@ -72,8 +79,8 @@ def opening(path: str | Path, kind: str) -> Iterator[h5py.File]:
         raise Error(f"{path}: not readable as HDF5 ({error}); expected a whole {kind} file") from error
     with file:
         with reading(path):
-            _refuse_unfit(file, path, kind)
-        yield file
+            header = _header(file, path, kind)
+        yield Opened(file, {name: found.value for name, found in header.items()})
 
 
 @contextmanager
@@ -175,16 +182,19 @@ def _dataset(parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) 
     return parent.create_dataset(name, shape, dtype, chunks=chunks, **FILTERS)
 
 
-def _refuse_unfit(file: h5py.File, path: Path, kind: str) -> None:
-    attributes = file.attrs
-    found = attributes.get("rnnxai_format")
-    if found is None:
+def _header(file: h5py.File, path: Path, kind: str) -> dict[str, Attribute]:
+    """Read the root attributes; refuse those of a file that is unfit."""
+    if "rnnxai_format" not in file.attrs:
         raise Error(f"{path}: an HDF5 file without rnnxai_format; expected an rnnxai {kind} file")
-    if str(found).split(".")[0] != FORMAT.split(".")[0]:
-        raise Error(f"{path}: format {found}; this version reads {FORMAT.split('.')[0]}.x")
-    if attributes.get("rnnxai_kind") != kind:
-        raise Error(f"{path}: a file of kind {attributes.get('rnnxai_kind')!r}; expected {kind!r}")
-    if not is_complete(file):
+    header = attributes_of(file)
+    version = header["rnnxai_format"].value
+    if str(version).split(".")[0] != FORMAT.split(".")[0]:
+        raise Error(f"{path}: format {version}; this version reads {FORMAT.split('.')[0]}.x")
+    found = header["rnnxai_kind"].value if "rnnxai_kind" in header else None
+    if found != kind:
+        raise Error(f"{path}: a file of kind {found!r}; expected {kind!r}")
+    if not is_complete(header):
         raise Error(f"{path}: not marked complete; its writer did not finish, so write it anew")
-    if attributes.get(DIGEST) != header_digest(file):
+    if DIGEST not in header or header[DIGEST].value != header_digest(header):
         raise Error(f"{path}: its attributes do not have the digest written with them; write it anew")
+    return header

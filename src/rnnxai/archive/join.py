@@ -112,8 +112,8 @@ def _add_scores(path: Path, folder: Path, sources: Sequence[_Source]) -> None:
     """Give each archive the scores that were made of it, which the hashes tell."""
     name = _relative(path, folder)
     by_digest = {source.digest: source for source in sources}
-    with opening(path, SCORES) as file:
-        recorded = json.loads(file.attrs["inputs_json"])
+    with opening(path, SCORES) as (file, attributes):
+        recorded = json.loads(attributes["inputs_json"])
         for explainer, group in file.items():
             source = by_digest.get(recorded.get(explainer))
             if source is None:

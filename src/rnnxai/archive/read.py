@@ -1,7 +1,8 @@
 """Read an attribution file lazily."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +25,7 @@ from rnnxai.archive.format import (
 from rnnxai.archive.hdf5 import expect_attributes, opening, reading
 from rnnxai.archive.layout import Layout
 from rnnxai.errors import Error
-from rnnxai.seal import member
+from rnnxai.seal import member, refuse_link
 
 
 class AttributionArchive:
@@ -57,11 +58,12 @@ class AttributionArchive:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         with ExitStack() as stack:
-            self._file: h5py.File = stack.enter_context(opening(self.path, ATTRIBUTION))
+            opened = stack.enter_context(opening(self.path, ATTRIBUTION))
+            self._file = opened.file
+            self.attributes: dict[str, Any] = opened.attributes
             with reading(self.path):
-                self.attributes: dict[str, Any] = dict(self._file.attrs)
                 expect_attributes(self.attributes, (*PROVENANCE, *EXPLANATION), self.path)
-                self.layout = layout_of(self._file, self.path)
+                self.layout = layout_of(self._file, self.attributes, self.path)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -127,13 +129,17 @@ class AttributionArchive:
         """
         if not 0 <= sample < len(self):
             raise Error(f"{self.path}: no sample {sample}; rows are 0..{len(self) - 1}")
+        kept = self.layout.maps
+        if kept is not None and sample not in kept:
+            first = ", ".join(map(str, kept[:5])) or "none"
+            raise Error(f"{self.path}: the full map of sample {sample} is not kept; first kept ones: {first}")
         with reading(self.path):
-            if not self["map_stored"][sample]:
-                kept = ", ".join(map(str, np.flatnonzero(self["map_stored"][:])[:5])) or "none"
-                raise Error(
-                    f"{self.path}: the full map of sample {sample} is not kept; first kept ones: {kept}"
-                )
-            return np.asarray(self[MAPS.name][sample])
+            return np.asarray(self._maps[sample])
+
+    @cached_property
+    def _maps(self) -> h5py.Dataset:
+        # Held open, so that the maps of a chunk are decompressed once.
+        return self[MAPS.name]
 
     def chunks(self, rows: int = 16 * MAP_ROWS) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         """Read all maps in order, some at a time.
@@ -157,7 +163,7 @@ class AttributionArchive:
             yield part, maps
 
 
-def layout_of(file: h5py.File, path: Path) -> Layout:
+def layout_of(file: h5py.File, attributes: Mapping[str, Any], path: Path) -> Layout:
     """Read the sizes of an open attribution file, and which of its optional parts it has.
 
     Raises
@@ -165,7 +171,8 @@ def layout_of(file: h5py.File, path: Path) -> Layout:
     Error
         If dimensions are missing or beyond all bounds.
     """
-    sizes = {name: len(_array(file, name, path)) for name in DIMENSIONS if name in file}
+    there = file.id.links.exists
+    sizes = {name: _length(file, name, path) for name in DIMENSIONS if there(name.encode())}
     missing = [name for name in DIMENSIONS if name not in sizes and name != "block"]
     if missing:
         raise Error(f"{path}: dimensions {', '.join(missing)} are missing")
@@ -185,8 +192,20 @@ def layout_of(file: h5py.File, path: Path) -> Layout:
         classes=sizes["class"],
         blocks=sizes.get("block"),
         maps=None if stored.all() else np.flatnonzero(stored),
-        conserves=bool(file.attrs["conservation_expected"]),
+        conserves=bool(attributes["conservation_expected"]),
     )
+
+
+def _length(file: h5py.File, name: str, path: Path) -> int:
+    """Return the length of a dimension, without reading anything of it."""
+    try:
+        refuse_link(file, name)
+    except Error as error:
+        raise Error(f"{path}: {error}") from error
+    found = h5py.h5o.open(file.id, name.encode())  # h5py's own look at an array takes three times as long
+    if not isinstance(found, h5py.h5d.DatasetID) or len(found.shape) != 1:
+        raise Error(f"{path}: {name} is no dimension; an array of one axis would be right")
+    return int(found.shape[0])
 
 
 def _array(file: h5py.File, name: str, path: Path) -> h5py.Dataset:

@@ -64,7 +64,7 @@ def read_scores(path: str | Path) -> dict[str, dict[str, npt.NDArray[Any]]]:
     Error
         If the file is not a finished score file, is too large, or takes anything from another file.
     """
-    with opening(path, SCORES) as file, reading(path):
+    with opening(path, SCORES) as (file, _), reading(path):
         groups = {explainer: member(file, explainer) for explainer in file}
         return {
             explainer: {name: _column(group, name, path) for name in group if name != "sample"}

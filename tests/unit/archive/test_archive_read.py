@@ -7,6 +7,7 @@ import pytest
 from rnnxai.archive.check import check_complete
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
+from rnnxai.seal import attributes_of
 
 
 def test_what_was_written_is_read(archive):
@@ -142,3 +143,47 @@ def test_a_flipped_bit_in_any_chunk_is_refused(archive, tmp_path):
         with pytest.raises(Error, match=r"copy\.h5"):
             check_complete(copy)
             pytest.fail(f"a flipped bit of {name} went unseen")
+
+
+def test_opening_reads_every_attribute_once(archive, monkeypatch):
+    read = []
+    original = h5py.AttributeManager.get_id
+
+    def counted(self, name):
+        read.append(name)
+        return original(self, name)
+
+    def refused(self, name):
+        raise AssertionError(f"{name} is read a second time")
+
+    monkeypatch.setattr(h5py.AttributeManager, "get_id", counted)
+    monkeypatch.setattr(h5py.AttributeManager, "__getitem__", refused)
+    with AttributionArchive(archive.path) as opened:
+        assert sorted(read) == sorted(opened.attributes)
+        opened.map(3)
+    assert len(read) == len(set(read)) > 20
+
+
+def test_attributes_are_what_h5py_reads(archive):
+    values = {
+        "text": "h\u00e4",
+        "texts": ["a", "b\u00e4"],
+        "bytes": np.bytes_(b"abc"),
+        "many": np.arange(6, dtype="f4").reshape(2, 3),
+        "pairs": np.zeros(2, dtype=("i2", (2,))),
+        "nothing": h5py.Empty("f4"),
+        "flag": True,
+        "lists": np.array([np.arange(2), np.arange(3)], dtype=object),
+    }
+    with h5py.File(archive.path, "r+") as file:
+        for name, value in values.items():
+            dtype = h5py.vlen_dtype("i8") if name == "lists" else None
+            file["label"].attrs.create(name, value, dtype=dtype)
+        for item in (file, file["label"], file["sample"]):
+            found = attributes_of(item)
+            assert list(found) == list(item.attrs)
+            for name, (dtype, value) in found.items():
+                assert dtype == item.attrs.get_id(name).dtype
+                expected = item.attrs[name]
+                assert type(value) is type(expected)
+                assert repr(value) == repr(expected)
