@@ -135,9 +135,9 @@ def copied(root: Path, folder: Path) -> Path:
     return folder
 
 
-def fingerprint(tree: Path) -> str:
-    """Return a hash of all that decides what the tests do."""
-    digest = sha256()
+def fingerprint(tree: Path, tests: Sequence[str], cases: int) -> str:
+    """Return a hash of all that decides which tests there are, and what they do."""
+    digest = sha256(repr((tests, cases)).encode())
     for folder in ("src", "tests"):
         for path in sorted((tree / folder).rglob("*.py")):
             digest.update(path.read_bytes())
@@ -246,7 +246,7 @@ def try_in(
 
     def measured(loop: Loop) -> Selection:
         """Measure the tests in a fork, or remember how they were if nothing has changed."""
-        file = options.outcomes.with_suffix(f".{fingerprint(tree)}.tests")
+        file = options.outcomes.with_suffix(f".{fingerprint(tree, options.tests, options.cases)}.tests")
         if not file.exists():
             for old in file.parent.glob(f"{options.outcomes.stem}.*.tests"):
                 old.unlink()
