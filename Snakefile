@@ -19,6 +19,7 @@ include: "workflow/rules/explain.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/reproduction.smk"
 
 
 # Archives and networks are asked for by name, so one that was deleted is made again.
@@ -29,6 +30,7 @@ rule all:
         every_archive(),
         rules.report.output,
         rules.snakemake_report.output,
+        rules.reproduction.output if REPRODUCTION else [],
 
 
 onstart:

@@ -24,6 +24,7 @@ from rnnxai.config_sections import (
     Override,
     OwnName,
     ReportSettings,
+    ReproductionSettings,
     ScoreSettings,
     Settings,
     StatisticsSettings,
@@ -67,6 +68,9 @@ class Config(Settings):
     )
     figures: FigureSettings = FigureSettings()
     report: ReportSettings = ReportSettings()
+    reproduction: ReproductionSettings | None = Field(
+        None, description="Published numbers to set the study beside; null for none."
+    )
     accuracy_gate: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {}, description="Accuracy by data set below which a network is flagged. It is never left out."
     )

@@ -307,3 +307,13 @@ class ReportSettings(Settings):
     megabytes: float = Field(
         20, gt=0, allow_inf_nan=False, description="Size of the page that samples may fill it up to."
     )
+
+
+class ReproductionSettings(Settings):
+    """Where a study is set beside published numbers, and where the book of its runs is kept."""
+
+    published: str = Field(description="CSV file of published values, each with its source.")
+    folder: Folder = Field(
+        description="Folder of the books of runs, and of the tables and pictures of the page."
+    )
+    page: str = Field(description="The page, a Markdown file beside that folder.")

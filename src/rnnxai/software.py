@@ -1,11 +1,15 @@
 """The versions of the software that made a file."""
 
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import h5py
 
 from rnnxai import __version__
+
+_LETTERS = 10  # of a commit
 
 
 def software(*packages: str) -> dict[str, str]:
@@ -33,3 +37,31 @@ def software(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def commit_of(folder: str | Path, *parts: str) -> str:
+    """Return the commit that a checkout is at, with a plus where some of its parts were changed since.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The checkout.
+    *parts : str
+        Files and folders in it that matter.
+
+    Returns
+    -------
+    str
+        The version of this package, where the folder is no checkout or there is no git.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ("git", "-C", str(folder), *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed words
+        return done.stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")[:_LETTERS]
+        return f"{commit}+" if git("status", "--porcelain", "--", *parts) else commit
+    except (OSError, subprocess.CalledProcessError):
+        return __version__

@@ -19,7 +19,7 @@ from rnnxai.errors import Error
 from rnnxai.files import sha256, write_text
 from rnnxai.fingerprint import fingerprint
 from rnnxai.locks import check_holder, end_orphans, exclusive, holder_of
-from rnnxai.slurm import cancel_run, forget_run, note_run
+from rnnxai.slurm import cancel_run, forget_run, note_run, watch_run
 from rnnxai.study import (
     Case,
     Study,
@@ -103,6 +103,7 @@ def take_over():
     # The Slurm executor gives all its jobs one name. Other executors have no such thing.
     if name := getattr(workflow.scheduler._executor, "run_uuid", None):
         note_run(SLURM_RUN, name)
+        watch_run(name, lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def note_study():

@@ -19,6 +19,9 @@ COMMANDS = Registry(
         "report": Entry(
             "rnnxai.cli.report:arguments", "write a page of what there is of a study, finished or not"
         ),
+        "reproduction": Entry(
+            "rnnxai.cli.reproduction:arguments", "set what has run so far beside published numbers, on a page"
+        ),
         "inspect": Entry(
             "rnnxai.cli.inspect:arguments", "show what is in an archive: its tree, scores and heatmaps"
         ),

@@ -74,7 +74,7 @@ def draw(
     steps, groups = first.shape[1], list(_groups(dataset, rows, of_class))
     tables = []
     for group in groups:
-        tables.append(_table(group, INK, "", _ink(dataset, group.rows, steps)))
+        tables.append(_table(group, INK, "", ink_per_step(dataset, group.rows, steps)))
         for (architecture, explainer), (index, relevance) in found.items():
             tables.append(_table(group, architecture, explainer, relevance[np.isin(index, group.rows)]))
     table = pd.concat(tables, ignore_index=True)
@@ -95,7 +95,8 @@ def _groups(dataset: Dataset, rows: npt.NDArray[np.int64], of_class: int) -> Ite
         yield _Group(name, rows[(marks == pattern).all(axis=1)])
 
 
-def _ink(dataset: Dataset, rows: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.float64]:
+def ink_per_step(dataset: Dataset, rows: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.float64]:
+    """Return how much ink each step of some samples sees, (n, steps), in grey values."""
     sums = []
     for first in range(0, len(rows), _AT_ONCE):
         pictures = dataset.sequences(rows[first : first + _AT_ONCE])[:, 0]
@@ -104,14 +105,31 @@ def _ink(dataset: Dataset, rows: npt.NDArray[np.int64], steps: int) -> npt.NDArr
     return np.concatenate(sums)
 
 
-def _table(group: _Group, architecture: str, explainer: str, sums: npt.NDArray[np.float64]) -> pd.DataFrame:
+def mean_shares(sums: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], int]:
+    """Average over samples what share of a sample's total lies at each step.
+
+    Parameters
+    ----------
+    sums : array (n, steps)
+        Not negative.
+
+    Returns
+    -------
+    array (steps,)
+        NaN if no sample has a total.
+    int
+        How many samples have none, and are left out.
+    """
     total = sums.sum(axis=1)
     defined = total > 0
-    shares = (
-        (sums[defined] / total[defined, None]).mean(axis=0)
-        if defined.any()
-        else np.full(sums.shape[1], np.nan)
-    )
+    left_out = int((~defined).sum())
+    if not defined.any():
+        return np.full(sums.shape[1], np.nan), left_out
+    return (sums[defined] / total[defined, None]).mean(axis=0), left_out
+
+
+def _table(group: _Group, architecture: str, explainer: str, sums: npt.NDArray[np.float64]) -> pd.DataFrame:
+    shares, left_out = mean_shares(sums)
     return pd.DataFrame(
         {
             "group": group.name,
@@ -120,7 +138,7 @@ def _table(group: _Group, architecture: str, explainer: str, sums: npt.NDArray[n
             "step": range(1, sums.shape[1] + 1),
             "share": shares,
             "n": len(sums),
-            "n_undefined": int((~defined).sum()),
+            "n_undefined": left_out,
         }
     )
 

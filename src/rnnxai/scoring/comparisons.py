@@ -33,6 +33,24 @@ class Comparison:
         ]
 
 
+@dataclass(frozen=True)
+class Pairwise(Comparison):
+    """A comparison of the pairs that are named, and of no others.
+
+    Parameters
+    ----------
+    named : tuple of (str, str)
+        Architecture and baseline of each pair.
+    """
+
+    named: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The named pairs."""
+        return list(self.named)
+
+
 def comparisons_of(
     architectures: Iterable[str], defined: Mapping[str, tuple[Sequence[str], Sequence[str]]]
 ) -> list[Comparison]:

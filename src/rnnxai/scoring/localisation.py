@@ -9,18 +9,25 @@ relevance on majority blocks times the share of that which lies on ink.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rnnxai.errors import Error
 from rnnxai.scoring import blocks, pixels
 from rnnxai.scoring.reductions import Reductions
 
 
-def cosine(reductions: Reductions) -> blocks.Scored:
-    """Cosine between the positive relevance of the blocks and the majority marks."""
-    return blocks.cosine(reductions.block_positive, reductions.majority)
+def cosine(reductions: Reductions, clip: Literal["pixels", "blocks"] = "pixels") -> blocks.Scored:
+    """Cosine between the positive relevance of the blocks and the majority marks.
+
+    `clip` says where negative relevance is set to 0: at each pixel, or only in the sums of blocks.
+    """
+    if clip not in ("pixels", "blocks"):
+        raise Error(f"clip is {clip!r}; pixels or blocks would be right")
+    positive = reductions.block_positive if clip == "pixels" else np.maximum(reductions.block, 0)
+    return blocks.cosine(positive, reductions.majority)
 
 
 def majority_share(reductions: Reductions) -> blocks.Scored:

@@ -1,0 +1,149 @@
+"""Keep the books of finished runs, and write the page that sets the study beside published numbers."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from rnnxai.errors import Error
+from rnnxai.figures.save import save
+from rnnxai.files import write_text
+from rnnxai.models.counts import parameter_counts
+from rnnxai.reproduction.compare import compare
+from rnnxai.reproduction.evidence import gather
+from rnnxai.reproduction.likeness import map_correlation
+from rnnxai.reproduction.page import Made, write
+from rnnxai.reproduction.picture import draw_cosines, draw_steps
+from rnnxai.reproduction.published import read_published
+from rnnxai.reproduction.records import LIKENESS, RUNS, add_records, read_records
+from rnnxai.reproduction.run import rows_of_run
+from rnnxai.scoring.differences import differences, write_differences
+from rnnxai.scoring.summary import COUNTED_OTHERWISE
+from rnnxai.scoring.table import write_table
+from rnnxai.study import Study
+
+COMMAND = "snakemake --profile profiles/slurm"
+BOOKS = {"runs": "scores.csv", "likeness": "likeness.csv"}
+"""Files of the books in the folder of the reproduction."""
+_MAJORITY_STEPS = 12
+"""Steps of the thesis' majority sequences; its other networks read single images."""
+_COSINES = "Cosines on {}: published, and ours."
+_STEPS = "Along which steps the relevance of a digit 1 lies: published, and ours."
+
+
+def record_run(
+    folder: str | Path,
+    path: str | Path,
+    *,
+    network: str | Path,
+    scores: Sequence[str | Path],
+    dataset: str | Path,
+    archives: Mapping[str, str | Path],
+    identities: Mapping[str, str],
+    commit: str,
+    of_class: int,
+) -> None:
+    """Put a finished network into the book of runs.
+
+    Parameters
+    ----------
+    folder : path
+        Where the books are.
+    path : path
+        Output: the rows, as a table of their own.
+    network, scores, dataset, archives, identities, commit, of_class
+        As for :func:`rnnxai.reproduction.run.rows_of_run`.
+    """
+    rows = list(rows_of_run(network, scores, dataset, archives, identities, commit, of_class))
+    add_records(Path(folder) / BOOKS["runs"], RUNS, rows)
+    write_table(path, pd.DataFrame(rows))
+
+
+def record_likeness(
+    folder: str | Path,
+    path: str | Path,
+    pairs: Iterable[tuple[Mapping[str, object], str | Path, str | Path]],
+    commit: str,
+) -> None:
+    """Put down how alike the maps of some networks are.
+
+    Parameters
+    ----------
+    folder : path
+        Where the books are.
+    path : path
+        Output: the rows, as a table of their own.
+    pairs : iterable of (Mapping, path, path)
+        What names a row, and the two archives.
+    commit : str
+        Version of the code.
+    """
+    rows = []
+    for names, first, second in pairs:
+        correlation, count = map_correlation(first, second)
+        rows.append({**names, "n": count, "correlation": correlation, "commit": commit})
+    add_records(Path(folder) / BOOKS["likeness"], LIKENESS, rows)
+    write_table(path, pd.DataFrame(rows))
+
+
+def write_reproduction(study: Study) -> tuple[Path, pd.DataFrame]:
+    """Write the page, its tables and its pictures, from the books and the published values alone.
+
+    Parameters
+    ----------
+    study : Study
+        With a section ``reproduction``. Its results need not be there.
+
+    Returns
+    -------
+    Path
+        The page.
+    DataFrame
+        The published values beside ours.
+
+    Raises
+    ------
+    Error
+        If the study has no such section, or a file cannot be read.
+    """
+    settings = study.config.reproduction
+    if settings is None:
+        raise Error(
+            "the configuration has no section reproduction, so there is nothing to set the study beside"
+        )
+    folder, page = Path(settings.folder), Path(settings.page)
+    published = read_published(settings.published)
+    runs = read_records(folder / BOOKS["runs"], RUNS)
+    evidence = gather(study, runs, read_records(folder / BOOKS["likeness"], LIKENESS))
+    compared = compare(published, evidence, _counts(published))
+    comparisons = {name: study.comparisons(name) for name in study.datasets}
+    names = [name for name in evidence.scores if name not in COUNTED_OTHERWISE]
+    apart = differences(evidence.runs, names, comparisons, evidence.folds, evidence.level)
+    write_table(folder / "comparison.csv", compared)
+    write_differences(apart, folder / "differences.csv")
+    shown = list(_pictures(study, compared, folder, page))
+    write_text(page, write(Made(study, evidence, published, compared, apart), COMMAND, shown))
+    return page, compared
+
+
+def _counts(published: pd.DataFrame) -> dict[tuple[str, int], int]:
+    rows = published[published["metric"] == "parameters"]
+    return {
+        (name, steps): parameter_counts(
+            name, image_size=(28, 84 if steps == _MAJORITY_STEPS else 28), steps=steps
+        ).thesis
+        for name, steps in zip(rows["architecture"], rows["steps"].tolist(), strict=True)
+    }
+
+
+def _pictures(study: Study, compared: pd.DataFrame, folder: Path, page: Path) -> Iterable[tuple[str, str]]:
+    drawn = {
+        f"cosine-{name}": (draw_cosines(compared, name), _COSINES.format(name)) for name in study.datasets
+    }
+    drawn["relevance-per-step"] = (draw_steps(compared), _STEPS)
+    for name, (picture, caption) in drawn.items():
+        if picture is None:
+            continue
+        png, *_ = save(*picture, folder / name, ("png", "svg"))
+        yield Path(os.path.relpath(png, page.parent)).as_posix(), caption
