@@ -31,6 +31,15 @@ def test_a_denominator_that_cancels():
     assert relevance == [2, -1]  # as with z > 0: 1 x 3 counts twice
 
 
+def test_the_stabiliser_has_the_sign_of_the_denominator():
+    """z = 1/2 - 1 = -1/2, stabilised -1; the unit holds 1 all the same, from the flat rule above it."""
+    net, x = dense([[0.5, -1.0]], None, [[2.0]], 2.0), torch.ones(1, 2).double()
+    rules = {"0": {"rule": "lrp-eps", "epsilon": 0.5}, "*": "lrp-flat"}
+    found, ledger = rnnxai.explain(net, x, 0, "lrp", rules=rules, return_ledger=True)
+    assert found[0].tolist() == [-0.5, 1.0]
+    assert ledger.table().set_index("layer").loc["0"].stabiliser == 0.5
+
+
 BOUNDS = {
     # range of the input, rule, and what three inputs get of a unit whose weights are all 0
     "pixels": ((-2.0, 3.0), "z-b", [1 / 3, 1 / 3, 1 / 3]),

@@ -58,7 +58,29 @@ def test_as_step_by_step(runs, form, asked, silent):
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.parametrize(("method", "options"), [("lrp-0", {"gates": "half"}), ("lrp-gamma", {}), ("sa", {})])
+def test_a_state_given_before_silence(runs):
+    """At the first step f c_0 alone has relevance, and the candidate's denominator is 0."""
+    torch.manual_seed(1)
+    model = Reader(bias=False).double()
+    x = torch.randn(4, 6, 5, dtype=torch.float64)
+    x[:, 0] = 0
+    state = torch.zeros(1, 4, 7).double(), torch.randn(1, 4, 7).double()
+    found = rnnxai.explain(model, x, 1, "lrp-0", forward_args=(state,))
+    assert runs
+    right, _ = rnnxai.explain(model, x, 1, "lrp-0", forward_args=(state,), return_ledger=True)
+    torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
+
+
+OTHERS = {
+    "gates that take something": ("lrp-0", {"gates": "half"}),
+    "another rule": ("lrp-gamma", {}),
+    "another rule for weights": ("lrp", {"rules": {"recurrent": "lrp-gamma", "*": "lrp-0"}}),
+    "another rule for the content": ("lrp", {"rules": {"sum": "lrp-gamma", "*": "lrp-0"}}),
+    "a gradient": ("sa", {}),
+}
+
+
+@pytest.mark.parametrize(("method", "options"), OTHERS.values(), ids=OTHERS)
 def test_other_methods_go_step_by_step(runs, method, options):
     rnnxai.explain(Reader(), torch.randn(2, 4, 5), 0, method, **options)
     assert not runs
