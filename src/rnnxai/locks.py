@@ -11,6 +11,7 @@ start only then, from the queue of a cluster, see that their study has another h
 (:func:`check_holder`).
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -235,7 +236,15 @@ def _freed_within(seconds: float, path: Path) -> bool:
 def _lock(path: Path, flags: int = 0) -> int | None:
     """Open and lock a file; return its descriptor, or None if another holds the lock."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | flags, 0o666)  # not inherited by programs started from here
+        try:  # not inherited by programs started from here, and never the file that a link leads to
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o666)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EISDIR):
+                raise
+            what = "a symbolic link" if error.errno == errno.ELOOP else "a folder"
+            raise Error(
+                f"{path}: {what}, where a lock is a plain file; remove it, then start."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), path.stat()):

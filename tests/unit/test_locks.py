@@ -174,6 +174,26 @@ def test_left_over_files_are_removed(tmp_path):
     assert end_orphans(tmp_path / "nowhere") == []
 
 
+@pytest.mark.parametrize("take", [exclusive, job_lock, end_orphans], ids=lambda take: take.__name__)
+@pytest.mark.parametrize("what", ["a symbolic link", "a folder"])
+def test_what_is_planted_where_a_lock_should_be_is_refused(tmp_path, take, what):
+    """A link would lead to somebody's file, which would be emptied and written into."""
+    precious, planted = tmp_path / "precious.txt", tmp_path / "locks" / "train.lock"
+    precious.write_text("mine")
+    planted.parent.mkdir()
+    planted.mkdir() if what == "a folder" else planted.symlink_to(precious)
+    with pytest.raises(Error, match=f"{planted}: {what}"):
+        if take is exclusive:
+            exclusive(planted, "snakemake")
+        elif take is job_lock:
+            with job_lock(planted.parent, "train"):
+                pass
+        else:
+            end_orphans(planted.parent)
+    assert precious.read_text() == "mine"
+    assert planted.is_symlink() or planted.is_dir()
+
+
 def test_an_orphan_is_ended_and_its_neighbour_is_not(tmp_path, start):
     job = start()
     with subprocess.Popen(["sleep", "60"]) as neighbour:
