@@ -32,11 +32,14 @@ from rnnxai.data.source import Source
 from rnnxai.data.splits import PARTITIONS
 from rnnxai.errors import Error
 from rnnxai.files import replacing
-from rnnxai.seal import seal
+from rnnxai.seal import member, seal
 from rnnxai.software import software
 
 FORMAT = "1.0"
 KIND = "dataset"
+
+MAX_BYTES = 2**32
+"""Bound of what is read of one array: a stranger's file may say that it is as large as it likes."""
 
 _FILTERS = {"shuffle": True, "compression": "gzip", "compression_opts": 4, "fletcher32": True}
 _IMAGES_PER_CHUNK, _ROWS_PER_CHUNK = 64, 4096
@@ -91,7 +94,8 @@ def read(path: str | Path) -> tuple[DatasetDefinition, Source, Samples]:
     Raises
     ------
     Error
-        If the file is missing, damaged, or something other than a data set of this format.
+        If the file is missing, damaged, or something other than a data set of this format; if an array
+        lies in another file, or has more than `MAX_BYTES`.
     """
     path = Path(path)
     if not path.is_file():
@@ -103,17 +107,17 @@ def read(path: str | Path) -> tuple[DatasetDefinition, Source, Samples]:
             _check_kind(path, file)
             definition = DatasetDefinition.from_json(file.attrs["definition_json"])
             source = Source(
-                images=file["image"][()],
-                labels=file["source_label"][()].astype(np.uint8),
+                images=_values(file, "image"),
+                labels=_values(file, "source_label").astype(np.uint8),
                 train_count=int(file["source_label"].attrs["train_count"]),
                 classes=tuple(file["label"].attrs["class_names"]),
             )
             samples = Samples(
-                source_index=file["source_index"][()].astype(np.int64),
-                majority=file["majority"][()] if definition.marked else None,
-                labels=file["label"][()].astype(np.uint8),
-                fold=file["fold"][()],
-                partition=file["partition"][()],
+                source_index=_values(file, "source_index").astype(np.int64),
+                majority=_values(file, "majority") if definition.marked else None,
+                labels=_values(file, "label").astype(np.uint8),
+                fold=_values(file, "fold"),
+                partition=_values(file, "partition"),
             )
     except Error as error:
         raise Error(str(error) if str(path) in str(error) else f"{path}: {error}") from error
@@ -123,6 +127,19 @@ def read(path: str | Path) -> tuple[DatasetDefinition, Source, Samples]:
     if wrong:
         raise Error(f"{path}: {wrong}")
     return definition, source, samples
+
+
+def _values(file: h5py.File, name: str) -> NDArray[Any]:
+    """Read an array of whole numbers that lies in this file and is not larger than can be expected."""
+    if name not in file:
+        raise KeyError(name)
+    found = member(file, name)
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.dtype.kind not in "iu":
+        raise Error(f"{name} is no array of whole numbers in this file; a data set holds all it consists of")
+    if found.nbytes > MAX_BYTES:
+        raise Error(f"{name} is {found.nbytes} bytes large; {MAX_BYTES} are the limit")
+    values: NDArray[Any] = found[()]
+    return values
 
 
 def _root_attributes(definition: DatasetDefinition, source: Source) -> dict[str, Any]:

@@ -175,6 +175,39 @@ def drop(name: str) -> Callable[[Path], None]:
     return change
 
 
+def swell(name: str) -> Callable[[Path], None]:
+    """Make an array large without a byte on the disk."""
+
+    def change(path: Path) -> None:
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            file.create_dataset(name, 2**40, "i1", chunks=2**20)
+
+    return change
+
+
+def lead_away(how: str) -> Callable[[Path], None]:
+    """Have the images read from another file."""
+
+    def change(path: Path) -> None:
+        elsewhere = path.with_name("elsewhere.h5")
+        with h5py.File(elsewhere, "w") as file, h5py.File(path) as mine:
+            mine.copy("image", file)
+            shape, dtype = mine["image"].shape, mine["image"].dtype
+        with h5py.File(path, "r+") as file:
+            del file["image"]
+            if how == "external link":
+                file["image"] = h5py.ExternalLink(str(elsewhere), "image")
+            elif how == "external storage":
+                file.create_dataset("image", shape, dtype, external=[(str(elsewhere), 0, np.prod(shape))])
+            else:
+                layout = h5py.VirtualLayout(shape, dtype)
+                layout[:] = h5py.VirtualSource(str(elsewhere), "image", shape=shape)
+                file.create_virtual_dataset("image", layout)
+
+    return change
+
+
 def flip_a_stored_byte(path: Path) -> None:
     with h5py.File(path) as file:
         offset = file["image"].id.get_chunk_info(0).byte_offset
@@ -203,6 +236,10 @@ def flip_a_stored_byte(path: Path) -> None:
         (edit("fold", -1), "d.h5: fold holds -1 to 6; it should hold 0 to 6"),
         (edit("partition", 3), "d.h5: partition holds 0 to 3"),
         (edit("label", 10), "d.h5: label holds 0 to 10; it should hold 0 to 9"),
+        (swell("fold"), "d.h5: fold is 1099511627776 bytes large; 4294967296 are the limit"),
+        (lead_away("external link"), "d.h5: image is a link to somewhere else"),
+        (lead_away("external storage"), "d.h5: image has its values in other files"),
+        (lead_away("virtual array"), "d.h5: image is no array of whole numbers in this file"),
     ],
 )
 def test_damaged_and_foreign_files_are_refused(
