@@ -242,9 +242,7 @@ def _lock(path: Path, flags: int = 0) -> int | None:
             if error.errno not in (errno.ELOOP, errno.EISDIR):
                 raise
             what = "a symbolic link" if error.errno == errno.ELOOP else "a folder"
-            raise Error(
-                f"{path}: {what}, where a lock is a plain file; remove it, then start."
-            ) from error
+            raise Error(f"{path}: {what}, where a lock is a plain file; remove it, then start.") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(descriptor), path.stat()):
