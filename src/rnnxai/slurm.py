@@ -2,21 +2,26 @@
 
 Snakemake's executor names all jobs of one run alike. A study notes that name in its results folder while
 it runs (:func:`note_run`), so the next one finds what a killed one has left in the queue, wherever it runs
-(:func:`cancel_run`).
+(:func:`cancel_run`). While it runs, it looks for jobs that would never start (:func:`watch_run`).
 """
 
 import getpass
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rnnxai.errors import Error
 from rnnxai.files import write_text
 
 PATIENCE = 300.0  # seconds that cancelled jobs may take to end; the sites' KillWait is 30 or so
+WATCH_SECONDS = 60.0
+# Reasons for which Slurm itself holds a job that it could not launch. A user's hold has others.
+HELD = ("launch failed requeued held", "JobHoldMaxRequeue")
 _LIMIT = 60.0  # seconds for one question to the controller
 
 
@@ -74,6 +79,76 @@ def cancel_run(note: str | Path, patience: float = PATIENCE) -> list[str]:
         raise Error(f"{note}: Slurm jobs {', '.join(left)} were cancelled and do not end. {advice}")
     forget_run(note)
     return cancelled
+
+
+def watch_run(name: str, say: Callable[[str], object], every: float = WATCH_SECONDS) -> threading.Event:
+    """Look now and then for jobs of a run that Slurm holds, at most for the rest of this process's life.
+
+    Parameters
+    ----------
+    name : str
+        Under which the jobs of the run are submitted.
+    say : callable
+        Takes a line about each job that was cancelled (:func:`cancel_held`).
+    every : float
+        Seconds between two looks.
+
+    Returns
+    -------
+    threading.Event
+        Ends it when set.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(every):
+            with suppress(OSError, subprocess.TimeoutExpired):  # Slurm may answer the next time
+                for line in cancel_held(name):
+                    say(line)
+
+    threading.Thread(target=watch, name="jobs that Slurm holds", daemon=True).start()
+    return over
+
+
+def cancel_held(name: str) -> list[str]:
+    """Cancel the jobs of a run that Slurm could not launch and holds, which nobody would ever start.
+
+    Snakemake sees them fail and submits them anew, as often as it may (``retries``). Jobs that a user holds
+    are left alone.
+
+    Parameters
+    ----------
+    name : str
+        Under which the jobs of the run are submitted.
+
+    Returns
+    -------
+    list of str
+        A line about each job: what Slurm said, and which nodes it drained.
+    """
+    queue = ["squeue", "--noheader", f"--user={getpass.getuser()}", f"--name={name}", "--states=PENDING"]
+    said = []
+    for line in _run([*queue, "--format=%A|%P|%r"]).stdout.splitlines():
+        job, partition, reason = (part.strip() for part in line.split("|", 2))
+        if reason.replace("_", " ") in HELD and _run(["scancel", job]).returncode == 0:
+            said.append(
+                f'Slurm held job {job} ("{reason}"); it is cancelled, and Snakemake tries again.'
+                f"{_drained(partition)}"
+            )
+    return said
+
+
+def _drained(partition: str) -> str:
+    """Say which nodes of a partition take no jobs, and how they are brought back."""
+    ask = ["sinfo", "--noheader", f"--partition={partition}", "--states=drain", "--format=%N|%E"]
+    found = [line.partition("|") for line in _run(ask).stdout.splitlines()]
+    if not found:
+        return ""
+    listed = ", ".join(f"{nodes} ({reason.strip()})" for nodes, _, reason in found)
+    return (
+        f" Drained in its partition: {listed}; when well again, an operator brings them back with "
+        f"`scontrol update nodename={','.join(nodes for nodes, _, _ in found)} state=resume`."
+    )
 
 
 def requeue_own_job() -> bool:

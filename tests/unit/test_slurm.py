@@ -1,12 +1,15 @@
 """What is asked of Slurm, and what its answers lead to; tests/slurm asks a real one."""
 
+import queue
+import time
 from pathlib import Path
 
 import pytest
 
 from rnnxai.benchmarks import longest_seconds
 from rnnxai.errors import Error
-from rnnxai.slurm import cancel_run, note_run, requeue_own_job
+from rnnxai.files import write_text
+from rnnxai.slurm import cancel_held, cancel_run, note_run, requeue_own_job, watch_run
 
 
 @pytest.fixture
@@ -66,6 +69,55 @@ def test_without_slurm_a_noted_run_is_not_forgotten(tmp_path: Path, monkeypatch:
     note_run(tmp_path / "note", "rnnxai_1")
     with pytest.raises(Error, match="squeue is not there"):
         cancel_run(tmp_path / "note")
+
+
+@pytest.mark.parametrize(
+    ("reason", "cancelled"),
+    [
+        ("launch failed requeued held", True),
+        ("launch_failed_requeued_held", True),
+        ("JobHoldMaxRequeue", True),
+        ("JobHeldUser", False),  # a user's own hold, and an operator's
+        ("JobHeldAdmin", False),
+        ("job requeued in held state", False),
+        ("BeginTime", False),
+        ("Resources", False),
+    ],
+)
+def test_jobs_that_slurm_holds_are_cancelled_and_no_others(slurm, reason: str, cancelled: bool) -> None:
+    calls = slurm(squeue=f"echo '12|gpu|{reason}'", scancel=":", sinfo=":")
+    said = cancel_held("rnnxai_1")
+    assert ("scancel 12" in calls.read_text().splitlines()) is cancelled
+    assert (
+        said == [f'Slurm held job 12 ("{reason}"); it is cancelled, and Snakemake tries again.'] * cancelled
+    )
+    assert "--name=rnnxai_1 --states=PENDING" in calls.read_text()
+
+
+def test_nodes_that_were_drained_are_named_with_the_way_back(slurm) -> None:
+    drained = "printf 'gpu1|Prolog error\\ngpu3|batch job complete failure\\n'"
+    slurm(squeue="echo '12|gpu|launch failed requeued held'", scancel=":", sinfo=drained)
+    (said,) = cancel_held("rnnxai_1")
+    assert "gpu1 (Prolog error), gpu3 (batch job complete failure)" in said
+    assert "`scontrol update nodename=gpu1,gpu3 state=resume`" in said
+
+
+def test_a_job_that_cannot_be_cancelled_is_not_said_to_be(slurm) -> None:
+    slurm(squeue="echo '12|gpu|launch failed requeued held'", scancel="exit 1", sinfo=":")
+    assert cancel_held("rnnxai_1") == []
+
+
+def test_a_run_is_looked_after_again_and_again(slurm, tmp_path: Path) -> None:
+    jobs, said = tmp_path / "jobs", queue.Queue()
+    over = watch_run("rnnxai_1", said.put, every=0.05)
+    try:
+        time.sleep(0.2)  # Slurm is not there yet, which must not be the end of it
+        slurm(squeue=f"cat {jobs}", scancel=f"rm {jobs}", sinfo=":")
+        for job in (12, 14):
+            write_text(jobs, f"{job}|gpu|JobHoldMaxRequeue\n")
+            assert f"job {job}" in said.get(timeout=60)
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize(
