@@ -5,6 +5,9 @@ import torch
 from small import assert_closed
 
 import rnnxai
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.explainer import explain_batch
+from rnnxai.explain.strategy import make_strategy
 from rnnxai.models.cells.cell import Cell
 from rnnxai.models.cells.shallow import Shallow
 from rnnxai.models.classifier import Classifier
@@ -32,6 +35,29 @@ def test_projected_steps_that_nothing_reads_get_nothing(method):
         found = rnnxai.explain(long, images, targets, method)
         assert not found[..., 2:].any()
         torch.testing.assert_close(found[..., :2], rnnxai.explain(short, images[..., :2], targets, method))
+
+
+class Gated(Shallow):
+    """Shallow, but all steps after the first are nothing but gates."""
+
+    def step(self, prepared, state):
+        z = self.hidden.complete(prepared)
+        return torch.relu(z) if state is None else torch.sigmoid(z) * state
+
+
+def test_steps_that_one_method_reaches_do_not_stay_for_the_next():
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain", "hidden": 5, "recurrent": 4}
+    net = Classifier(Gated(folds=1, **options), (3, 8), 4).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    both = {gates: make_strategy("lrp-0", {"gates": gates}) for gates in ("half", "all")}
+    _, found = explain_batch(Plan(net, (-1.0, 1.0)), images, torch.zeros(3, dtype=torch.long), both)
+    for gates in both:
+        alone = rnnxai.explain(net, images, 0, "lrp-0", gates=gates)
+        torch.testing.assert_close(found[gates].relevance, alone)
+        assert found[gates].relevance[..., 2:].any() == (gates == "half")
 
 
 class Constant(Shallow):

@@ -99,7 +99,7 @@ def divide(
 
 def _all_finite(x: Tensor) -> bool:
     """Tell whether all values are finite, by their sum (which may be too large, and then it says no)."""
-    return isfinite(x.sum().item())
+    return isfinite(x.sum())
 
 
 def _keep(kept: dict[str, Tensor], column: str, amount: Tensor) -> None:

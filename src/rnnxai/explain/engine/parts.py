@@ -185,7 +185,7 @@ class Projected:
         The first step's number in the books.
     """
 
-    def __init__(self, part: Part, rows: Sequence[slice], at: int = 0) -> None:
+    def __init__(self, part: Part, rows: Sequence[slice], at: int) -> None:
         self.part = part
         self.rows = rows
         self.at = at
