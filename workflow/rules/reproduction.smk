@@ -56,7 +56,7 @@ def every_record():
 
 if REPRODUCTION:
 
-    rule record_run:
+    rule record:
         input:
             network=f"{RESULTS}/models/{CASE}.safetensors",
             scores=[f"{SCORE_FILES}.scores.csv".replace("{group}", group) for group in STUDY.groups],
@@ -79,9 +79,9 @@ if REPRODUCTION:
             explainers=list(EXPLAINERS),
             identities=identities_of,
             of_class=CONFIG.figures.step_class,
-            code=code("record_run.py"),
+            code=code("record.py"),
         script:
-            "../scripts/record_run.py"
+            "../scripts/record.py"
 
     rule record_likeness:
         input:
@@ -129,6 +129,6 @@ if REPRODUCTION:
             "../scripts/reproduction.py"
 
     localrules:
-        record_run,
+        record,
         record_likeness,
         reproduction,

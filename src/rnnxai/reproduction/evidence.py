@@ -54,10 +54,12 @@ class Evidence:
             (runs["dataset"] == dataset) & (runs["architecture"] == architecture) & (runs["T"] == steps)
         ]
 
-    def among(self, datasets: Iterable[str], architectures: Iterable[str]) -> Self:
-        """Return the evidence of some data sets and architectures alone."""
-        kept = self.runs["dataset"].isin(list(datasets)) & self.runs["architecture"].isin(list(architectures))
-        return replace(self, runs=self.runs[kept])
+    def among(self, **names: Iterable[str]) -> Self:
+        """Return the evidence of some alone, by column: data sets, architectures, explainers."""
+        kept = self.runs
+        for column, wanted in names.items():
+            kept = kept[kept[column].isin(list(wanted))]
+        return replace(self, runs=kept)
 
     def on_folds(self) -> pd.DataFrame:
         """Return the runs on folds of the cross-validation."""

@@ -15,8 +15,9 @@ from rnnxai.scoring.comparisons import Comparison, Pairwise
 from rnnxai.scoring.differences import SEPARATED, differences
 from rnnxai.scoring.table import QUALITY
 
-SUPPORTED, MIXED, CONTRADICTED, OPEN, NOT_RUN = (
+SUPPORTED, PARTLY, MIXED, CONTRADICTED, OPEN, NOT_RUN = (
     "supported",
+    "supported in part",
     "mixed",
     "contradicted",
     "not separated",
@@ -44,23 +45,18 @@ class Finding:
 def higher(evidence: Evidence, pairs: Sequence[tuple[str, str]], score: str = COSINE) -> Finding:
     """Judge whether the first architecture of each pair scores higher than the second, under every explainer.
 
-    Supported: each difference that was run is separated from 0 and positive; contradicted: each separated
-    one is negative; mixed: some are this and some that; not separated: none is separated, or only some.
+    Supported: each difference that has run is separated from 0 and positive; supported in part: some are, and
+    none is separated the other way; contradicted: each separated one is negative; mixed: some are this and
+    some that; not separated: none is separated.
     """
     table = paired(evidence, pairs, score)
-    separated = table[table["verdict"] == SEPARATED]
-    up, down = int((separated["difference"] > 0).sum()), int((separated["difference"] < 0).sum())
-    if table.empty:
-        verdict = NOT_RUN
-    elif up == len(table):
-        verdict = SUPPORTED
-    elif down and up:
-        verdict = MIXED
-    elif down:
-        verdict = CONTRADICTED
-    else:
-        verdict = OPEN
-    return Finding(verdict, described(table))
+    return Finding(_verdict(table), [*described(table), *_not_run(evidence, pairs, table)])
+
+
+def _not_run(evidence: Evidence, pairs: Sequence[tuple[str, str]], table: pd.DataFrame) -> list[str]:
+    there = set(zip(table["architecture"], table["baseline"], strict=True))
+    missing = [f"{first} less {second}" for first, second in pairs if (first, second) not in there]
+    return [f"Not run: {', '.join(missing)}."] if missing and there else []
 
 
 def paired(evidence: Evidence, pairs: Sequence[tuple[str, str]], score: str) -> pd.DataFrame:
@@ -78,7 +74,9 @@ def described(table: pd.DataFrame) -> list[str]:
     for (dataset, architecture, baseline), rows in table.groupby(
         ["dataset", "architecture", "baseline"], sort=False
     ):
-        parts = [_difference(row) for _, row in rows.iterrows()]
+        by_explainer = {str(row["explainer"]): row for _, row in rows.iterrows()}
+        order = style.in_order(by_explainer)
+        parts = [f"{style.explainer_title(name)} {_numbers(by_explainer[name])}" for name in order]
         lines.append(f"{dataset}, {architecture} less {baseline}: {'; '.join(parts)}.")
     return lines
 
@@ -102,15 +100,12 @@ def spread(evidence: Evidence, wide: Sequence[str], narrow: Sequence[str]) -> Fi
     table = spreads.rename(columns={"explainer": "architecture"}).assign(explainer="spread")
     comparison = Comparison("claim", (*wide, *narrow), tuple(narrow))
     found = _differences(table, COSINE, evidence, comparison)
-    separated = found[found["verdict"] == SEPARATED]
-    up, down = int((separated["difference"] > 0).sum()), int((separated["difference"] < 0).sum())
-    verdict = SUPPORTED if up == len(found) else MIXED if up and down else CONTRADICTED if down else OPEN
     counts = runs.groupby("dataset")["architecture"].nunique()
     lines = [f"{name}: standard deviation over {count} architectures." for name, count in counts.items()]
     for _, row in found.iterrows():
         high, low = (style.explainer_title(row[name]) for name in ("architecture", "baseline"))
         lines.append(f"{row['dataset']}, spread of {high} less that of {low}: {_numbers(row)}.")
-    return Finding(verdict, lines)
+    return Finding(_verdict(found), lines)
 
 
 def alike(evidence: Evidence, within: float) -> Finding:
@@ -160,10 +155,7 @@ def wider(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> Finding:
                 f"{dataset}, {style.explainer_title(str(explainer))}: standard deviation of {first} "
                 f"{np.sqrt(ratio):.1f} times that of {second} [{np.sqrt(low):.1f}, {np.sqrt(high):.1f}]."
             )
-    if not total:
-        return Finding(NOT_RUN)
-    verdict = SUPPORTED if above == total else MIXED if above and below else CONTRADICTED if below else OPEN
-    return Finding(verdict, lines)
+    return Finding(_counted(above, below, total), lines)
 
 
 def last_steps(
@@ -204,13 +196,26 @@ def likeness(evidence: Evidence) -> Finding:
     return Finding(SUPPORTED if all(held) else MIXED if any(held) else CONTRADICTED, lines)
 
 
+def _verdict(table: pd.DataFrame) -> str:
+    separated = table[table["verdict"] == SEPARATED]
+    up, down = int((separated["difference"] > 0).sum()), int((separated["difference"] < 0).sum())
+    return _counted(up, down, len(table))
+
+
+def _counted(up: int, down: int, total: int) -> str:
+    """Return the verdict on `total` differences, of which some are separated as claimed or the other way."""
+    if not total:
+        return NOT_RUN
+    if up and down:
+        return MIXED
+    if down:
+        return CONTRADICTED
+    return SUPPORTED if up == total else PARTLY if up else OPEN
+
+
 def _differences(runs: pd.DataFrame, score: str, evidence: Evidence, comparison: Comparison) -> pd.DataFrame:
     comparisons = {name: [comparison] for name in evidence.folds}
     return differences(runs, [score], comparisons, evidence.folds, evidence.level)
-
-
-def _difference(row: "pd.Series[Any]") -> str:
-    return f"{style.explainer_title(str(row['explainer']))} {_numbers(row)}"
 
 
 def _numbers(row: "pd.Series[Any]") -> str:

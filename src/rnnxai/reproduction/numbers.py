@@ -27,6 +27,7 @@ SOURCES = {
     "mnist-explanation": "Accuracy of the CNN of the repository mnist-explanation",
 }
 """What has numbers to compare, in the order of the page."""
+_MINUS = "\N{MINUS SIGN}"
 _PER_STEP = ("relevance-per-step", "ink-per-step")
 _MEANS = {
     "cosine_zero": "undefined as 0",
@@ -46,7 +47,11 @@ def sources(compared: pd.DataFrame) -> Iterator[str]:
         if rows.empty:
             continue
         yield f"### {source}: {title}"
-        yield _per_step(rows) if rows["metric"].isin(_PER_STEP).all() else _numbers(rows)
+        shown = rows[(rows["verdict"] != HELD) | rows["ours"].notna()]
+        yield _per_step(rows) if rows["metric"].isin(_PER_STEP).all() else _numbers(shown)
+        held = rows[rows["verdict"] == HELD]
+        if len(held):
+            yield f"Published values of {', '.join(dict.fromkeys(held['dataset']))}: held."
         notes = dict.fromkeys(note for note in rows["note"] if note and note != HELD)
         if notes:
             yield "\n".join(f"Not comparable: {note}." for note in notes)
@@ -192,7 +197,12 @@ def _unsigned(row: Any, value: Any) -> str:
 
 def _signed(row: Any, value: Any) -> str:
     text = _unsigned(row, value)
-    return text if text == DASH or text.startswith("-") else f"+{text}"
+    if text == DASH:
+        return DASH
+    zero = not text.strip("-.0")
+    return (
+        text.removeprefix("-") if zero else text.replace("-", _MINUS) if text.startswith("-") else f"+{text}"
+    )
 
 
 def _with_interval(values: "pd.Series[float]", evidence: Evidence, dataset: str, fixed: bool) -> str:

@@ -1,7 +1,7 @@
 """The page that sets the study beside the thesis, in Markdown."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -148,12 +148,12 @@ def _choices(made: Made) -> Iterator[str]:
                 "published": "published",
             }
             table = settled.assign(score=settled["score"].replace({"cosine_zero": "cosine"}))
-            yield plain_table(
-                table,
-                columns,
-                {"explainer": lambda name: style.explainer_title(name) if name else DASH}
-                | dict.fromkeys(("chosen", "alternative", "published"), three),
-            )
+            texts = {
+                side: [_number(row["score"], row[side]) for row in settled.to_dict("records")]
+                for side in ("chosen", "alternative", "published")
+            }
+            titled = {"explainer": lambda name: style.explainer_title(name) if name else DASH}
+            yield plain_table(table, columns, titled, texts)
 
 
 def _differences(differences: pd.DataFrame) -> Iterator[str]:
@@ -208,6 +208,12 @@ def _runs(made: Made) -> Iterator[str]:
             "commit": "commit",
         },
     )
+
+
+def _number(score: str, value: Any) -> str:
+    if pd.isna(value):
+        return DASH
+    return f"{100 * value:.2f}" if score == "accuracy" else three(value)
 
 
 def _listed(values: "pd.Series[float]") -> str:

@@ -39,7 +39,7 @@ def draw_cosines(compared: pd.DataFrame, dataset: str) -> tuple[Figure, pd.DataF
         _panel(axes, rows[rows["explainer"] == explainer], architectures)
         axes.set_title(style.explainer_title(explainer))
     for axes in grid[:, 0]:
-        axes.set_ylabel("cosine with the majority marks")
+        axes.set_ylabel("cosine")
     handles = [
         Line2D([], [], color=style.INK, marker="o", markersize=_SIZE, linewidth=0.8),
         Line2D(
@@ -56,9 +56,9 @@ def draw_cosines(compared: pd.DataFrame, dataset: str) -> tuple[Figure, pd.DataF
         alignment="left",
     )
     text = (
-        "Means over folds. Bars: ours, the t interval corrected for the training data that folds share; "
-        "published, the bootstrap interval that was drawn. No bar of ours: a single fold. Only published: "
-        "not run."
+        "Cosine with the majority marks, means over folds. Bars: ours, the t interval corrected for the "
+        "training data that folds share; published, the bootstrap interval that was drawn. No bar of ours: a "
+        "single fold. Only published: not run."
     )
     figure.supxlabel(style.wrapped(text), x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
     columns = ["architecture", "explainer", "value", "low", "high", "ours", "ours_low", "ours_high", "runs"]
@@ -134,5 +134,9 @@ def draw_steps(compared: pd.DataFrame) -> tuple[Figure, pd.DataFrame] | None:
     figure.legend(
         handles, names, loc="outside upper left", ncols=3, title="Digit 1 of mnist", alignment="left"
     )
+    notes = "; ".join(dict.fromkeys(note for note in rows["note"] if note))
+    if notes:
+        text = style.wrapped(f"Published values that cannot be compared: {notes}.")
+        figure.supxlabel(text, x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
     columns = ["architecture", "explainer", "step", "value", "ours", "note"]
     return figure, rows[columns].reset_index(drop=True)

@@ -98,6 +98,14 @@ def read_records(path: str | Path, book: Book) -> pd.DataFrame:
     return table
 
 
+def open_book(path: str | Path, book: Book) -> pd.DataFrame:
+    """Read a book, after beginning it if there is none."""
+    records = read_records(path, book)
+    if not Path(path).exists():
+        _write(path, book, records)
+    return records
+
+
 def add_records(path: str | Path, book: Book, rows: Iterable[Mapping[str, Any]]) -> None:
     """Put rows into a book; what is there already under the same identity is replaced.
 
@@ -134,6 +142,10 @@ def _write(path: str | Path, book: Book, table: pd.DataFrame) -> None:
     ordered = ordered.astype(
         {name: kind for name, kind in _TYPES.items() if name in ordered and kind != "str"}
     )
-    # Folds are text, since one of them may be "quality", but 10 comes after 9.
-    ordered = ordered.sort_values([*KEYS, CONFIG], key=lambda column: column.astype("str").str.zfill(12))
+    ordered = ordered.sort_values([*KEYS, CONFIG], key=_in_order)
     write_text(path, ordered.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+
+
+def _in_order(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    # Folds are text, since one of them may be "quality", but 10 comes after 9.
+    return column.str.zfill(12) if column.name == "fold" else column

@@ -16,7 +16,7 @@ from rnnxai.reproduction.likeness import map_correlation
 from rnnxai.reproduction.page import Made, write
 from rnnxai.reproduction.picture import draw_cosines, draw_steps
 from rnnxai.reproduction.published import read_published
-from rnnxai.reproduction.records import LIKENESS, RUNS, add_records, read_records
+from rnnxai.reproduction.records import LIKENESS, RUNS, add_records, open_book
 from rnnxai.reproduction.run import rows_of_run
 from rnnxai.scoring.differences import differences, write_differences
 from rnnxai.scoring.summary import COUNTED_OTHERWISE
@@ -26,6 +26,7 @@ from rnnxai.study import Study
 COMMAND = "snakemake --profile profiles/slurm"
 BOOKS = {"runs": "scores.csv", "likeness": "likeness.csv"}
 """Files of the books in the folder of the reproduction."""
+_FORMS = {"runs": RUNS, "likeness": LIKENESS}
 _MAJORITY_STEPS = 12
 """Steps of the thesis' majority sequences; its other networks read single images."""
 _COSINES = "Cosines on {}: published, and ours."
@@ -114,8 +115,8 @@ def write_reproduction(study: Study) -> tuple[Path, pd.DataFrame]:
         )
     folder, page = Path(settings.folder), Path(settings.page)
     published = read_published(settings.published)
-    runs = read_records(folder / BOOKS["runs"], RUNS)
-    evidence = gather(study, runs, read_records(folder / BOOKS["likeness"], LIKENESS))
+    runs, likeness = (open_book(folder / BOOKS[name], book) for name, book in _FORMS.items())
+    evidence = gather(study, runs, likeness)
     compared = compare(published, evidence, _counts(published))
     comparisons = {name: study.comparisons(name) for name in study.datasets}
     names = [name for name in evidence.scores if name not in COUNTED_OTHERWISE]

@@ -28,11 +28,11 @@ def test_a_missing_book_is_empty(tmp_path):
 
 def test_rows_are_sorted_and_a_run_that_comes_again_replaces_itself(tmp_path):
     path = tmp_path / "scores.csv"
-    add_records(path, RUNS, [row("b", "10"), row("a", "9")])
+    add_records(path, RUNS, [row("c", "9", explainer="sa"), row("b", "10"), row("a", "9")])
     add_records(path, RUNS, [row("b", "10", accuracy=0.99)])
     book = read_records(path, RUNS)
-    assert list(book["fold"]) == ["9", "10"]
-    assert list(book["accuracy"]) == [0.98, 0.99]
+    assert list(book["config"]) == ["a", "c", "b"]  # by fold, then by explainer
+    assert list(book["accuracy"]) == [0.98, 0.98, 0.99]
 
 
 def test_the_same_rows_in_any_order_are_the_same_bytes(tmp_path):
