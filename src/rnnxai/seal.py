@@ -26,7 +26,7 @@ COMPLETE = "complete"
 
 MAX_OBJECTS = 10_000
 """A file with more arrays and groups is none of ours."""
-_BLOCK = 2**18
+_BLOCK = 2**17
 """Bytes of values read at a time, where a chunk has no more."""
 
 

@@ -22,6 +22,7 @@ from rnnxai.archive.format import (
     MAX_BYTES,
     MAX_SAMPLES,
     PROVENANCE,
+    TABLE_BYTES,
 )
 from rnnxai.archive.hdf5 import DAMAGE, virtual_files
 from rnnxai.archive.numbers import Numbers
@@ -41,8 +42,8 @@ from rnnxai.seal import (
     values_digest,
 )
 
-_CACHE = 2**19
-"""Bytes of each open array that are kept uncompressed: a chunk of every table has room."""
+_CACHE = TABLE_BYTES
+"""Bytes of each open array that are kept uncompressed: one chunk, which parts of it are read from."""
 _SEAL = (CONTENT, DIGEST, COMPLETE)
 _PROVENANCE = {"dataset": ("config_json", "config_sha256", "software_json", "inputs_json")}
 

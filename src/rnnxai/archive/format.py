@@ -24,8 +24,8 @@ KINDS = {
 
 MAP_ROWS = 16
 """Rows of a chunk of maps: one sample alone is read at the cost of 16."""
-TABLE_ROWS = 4096
-"""Rows of a chunk of every other array."""
+TABLE_BYTES = 2**14
+"""Bytes of a chunk of every other array, in whole rows; who reads them all holds so much of each."""
 FILTERS = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
 """Readable by every HDF5 tool without a plugin; the checksum makes a flipped bit an error."""
 

@@ -1,5 +1,6 @@
 """What all files of the format have in common: filters, dimension scales, a seal, and how they are opened."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from rnnxai.archive.format import CONVENTIONS, DIMENSIONS, FILTERS, FORMAT, TABLE_ROWS, Field
+from rnnxai.archive.chunks import write_rows
+from rnnxai.archive.format import CONVENTIONS, DIMENSIONS, FILTERS, FORMAT, TABLE_BYTES, Field
 from rnnxai.errors import Error
 from rnnxai.files import replacing
 from rnnxai.seal import DIGEST, Attribute, attributes_of, header_digest, is_complete, seal
@@ -94,21 +96,21 @@ def reading(path: str | Path) -> Iterator[None]:
         raise Error(f"{path}: damaged content ({error}); write the file anew") from error
 
 
-def write_scales(parent: h5py.Group, sizes: Mapping[str, int]) -> None:
-    """Add one dimension scale per name, the numbers 0, 1, ... of its rows."""
+def write_scales(parent: h5py.Group, sizes: Mapping[str, int]) -> dict[str, str]:
+    """Add one dimension scale per name, the numbers 0, 1, ... of its rows; return their hashes."""
+    known = {}
     for name, size in sizes.items():
-        scale = _dataset(parent, name, (size,), "i4")
-        scale[...] = np.arange(size, dtype=np.int32)
+        scale, known[name] = _dataset(parent, name, np.arange(size, dtype=np.int32))
         scale.attrs["long_name"] = DIMENSIONS[name]
         scale.make_scale(name)
+    return known
 
 
-def write_array(parent: h5py.Group, field: Field, values: Any) -> None:
-    """Add an array with its filters, scales and attributes."""
-    values = np.asarray(values, dtype=field.dtype)
-    dataset = _dataset(parent, field.name, values.shape, field.dtype)
-    dataset[...] = values
+def write_array(parent: h5py.Group, field: Field, values: Any) -> str:
+    """Add an array with its filters, scales and attributes; return the hash of its values."""
+    dataset, digest = _dataset(parent, field.name, np.ascontiguousarray(values, dtype=field.dtype))
     describe(dataset, field)
+    return digest
 
 
 class Part(NamedTuple):
@@ -176,10 +178,13 @@ def expect_attributes(attributes: Mapping[str, Any], names: Sequence[str], path:
         raise Error(f"{path}: attributes {', '.join(missing)} are missing; see rnnxai.archive.provenance")
 
 
-def _dataset(parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+def _dataset(parent: h5py.Group, name: str, values: npt.NDArray[Any]) -> tuple[h5py.Dataset, str]:
     # Chunked even when small: only chunks carry a checksum.
-    chunks = (min(TABLE_ROWS, shape[0]), *shape[1:])
-    return parent.create_dataset(name, shape, dtype, chunks=chunks, **FILTERS)
+    row = values.nbytes // len(values)
+    chunks = (min(max(1, TABLE_BYTES // row), len(values)), *values.shape[1:])
+    dataset = parent.create_dataset(name, values.shape, values.dtype, chunks=chunks, **FILTERS)
+    write_rows(dataset, 0, values)
+    return dataset, hashlib.sha256(values.data).hexdigest()
 
 
 def _header(file: h5py.File, path: Path, kind: str) -> dict[str, Attribute]:

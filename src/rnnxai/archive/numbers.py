@@ -1,6 +1,6 @@
 """What the numbers of an attribution file must be, alone and to each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import h5py
@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnxai.archive.damage import Damage
-from rnnxai.archive.format import DIMENSIONS, KEPT, MAP_ROWS, MAPS, ROUNDED_ERROR, TABLE_ROWS, Field
+from rnnxai.archive.format import DIMENSIONS, KEPT, MAP_ROWS, MAPS, ROUNDED_ERROR, Field
 from rnnxai.archive.layout import Layout
-from rnnxai.archive.reductions import column_sums
+from rnnxai.archive.reductions import columns, ranges
 
+_ROWS = 512
+"""Samples that are looked at together: a multiple of the rows of a chunk of maps."""
+_Values = Mapping[str, npt.NDArray[Any]]
 _FLOAT32 = 2.0**-24
 """How far rounding to float32 moves a number, relative to it."""
 _TINY = 2.0**-149
@@ -78,93 +81,83 @@ class Numbers:
         for name in self.layout.sizes:
             if (self._array(name)[...] != np.arange(self.layout.sizes[name])).any():
                 yield Damage("range", name, f"not 0, 1, 2, ..., {DIMENSIONS[name]}")
-        for first in range(0, self.layout.samples, TABLE_ROWS):
-            rows = slice(first, min(first + TABLE_ROWS, self.layout.samples))
-            for field in self.layout.fields:
-                yield from _refuse_infinite(field.name, self._array(field.name)[rows], first)
-            yield from self._codes(rows)
-            seen, twice = _counted(seen, self._array("index")[rows])
+        largest = 0.0
+        for first in range(0, self.layout.samples, _ROWS):
+            rows = slice(first, min(first + _ROWS, self.layout.samples))
+            values = {field.name: self._array(field.name)[rows] for field in self.layout.fields}
+            for name, column in values.items():
+                yield from _refuse_infinite(name, column, first)
+            yield from self._codes(values, first)
+            seen, twice = _counted(seen, values["index"])
             if twice is not None:
                 yield Damage("range", "index", f"row {twice} occurs twice; each row is one sample")
-            yield from self._tables(rows)
-        for first in range(0, self.layout.samples, MAP_ROWS):
-            yield from self._maps(slice(first, min(first + MAP_ROWS, self.layout.samples)))
-        yield from self._largest()
+            yield from self._tables(values, first)
+            for start in range(first, rows.stop, MAP_ROWS):
+                part = slice(start, min(start + MAP_ROWS, rows.stop))
+                here = slice(part.start - first, part.stop - first)
+                yield from self._maps(part, {name: column[here] for name, column in values.items()})
+            if self.layout.conserves:
+                largest = max(largest, values["conservation_error"].max())
+        recorded = self.file.attrs.get("conservation_max_error")
+        if self.layout.conserves and recorded != largest:
+            yield Damage("books", "conservation_max_error", f"is {recorded}; the largest is {largest}")
 
-    def _codes(self, rows: slice) -> Iterator[Damage]:
+    def _codes(self, values: _Values, first: int) -> Iterator[Damage]:
         for name, below in (("map_stored", 2), ("label", self.layout.classes)):
-            values = self._array(name)[rows]
-            if values.max() >= below:
-                row = int(values.argmax())
-                yield Damage(
-                    "range", name, f"{values[row]} of sample {rows.start + row} is not below {below}"
-                )
+            column = values[name]
+            if column.max() >= below:
+                row = int(column.argmax())
+                yield Damage("range", name, f"{column[row]} of sample {first + row} is not below {below}")
 
-    def _tables(self, rows: slice) -> Iterator[Damage]:
+    def _tables(self, values: _Values, first: int) -> Iterator[Damage]:
         """Compare the sums with each other."""
-        total, positive = (
-            self._array("relevance_sum")[rows],
-            self._array("relevance_step_positive")[rows].sum(1),
-        )
+        total, positive = values["relevance_sum"], values["relevance_step_positive"].sum(1)
         size = 2 * positive - total  # the sum of magnitudes
         for name, whole in (("relevance_step", total), ("relevance_block", total)):
             for column, expected in ((name, whole), (f"{name}_positive", positive)):
-                if column in self.file:
-                    far = (
-                        np.abs(self._array(column)[rows].sum(1) - expected) > _FLOAT64 * np.abs(size) + _TINY
-                    )
+                if column in values:
+                    far = np.abs(values[column].sum(1) - expected) > _FLOAT64 * np.abs(size) + _TINY
                     if far.any():
-                        sample = rows.start + int(far.argmax())
+                        sample = first + int(far.argmax())
                         yield Damage("sums", column, f"of sample {sample} do not add up to that of its map")
         if self.layout.conserves:
-            start = self._array("starting_relevance")[rows]
-            kept = sum(self._array(field.name)[rows] for field in KEPT.values())
+            start = values["starting_relevance"]
+            kept = sum(values[field.name] for field in KEPT.values())
             scale = np.maximum(size, np.abs(start))
-            error = self._array("conservation_error")[rows]
+            error = values["conservation_error"]
             far = np.abs(error * scale - np.abs(total + kept - start)) > 2 * _FLOAT64 * scale + _TINY
             if far.any():
-                sample = rows.start + int(far.argmax())
+                sample = first + int(far.argmax())
                 yield Damage("books", "conservation_error", f"of sample {sample} is not what its books give")
 
-    def _maps(self, rows: slice) -> Iterator[Damage]:
-        maps = self._array(MAPS.name)[rows]
-        kept = self._array("map_stored")[rows].astype(bool)
+    def _maps(self, rows: slice, values: _Values) -> Iterator[Damage]:
+        maps, kept = self._array(MAPS.name)[rows], values["map_stored"].astype(bool)
         if not np.isnan(maps[~kept]).all():
             yield Damage("not-finite", MAPS.name, "holds values where no map is kept; NaN would be right")
         maps, samples = maps[kept], np.arange(rows.start, rows.stop)[kept]
-        bad = np.argwhere(~np.isfinite(maps))
-        if len(bad):
-            yield Damage("not-finite", MAPS.name, f"of sample {samples[bad[0, 0]]} is not finite")
+        finite = np.isfinite(maps)
+        if not finite.all():
+            bad = samples[np.argwhere(~finite)[0, 0]]
+            yield Damage("not-finite", MAPS.name, f"of sample {bad} is not finite")
             return
         relative = float(self._array(MAPS.name).attrs.get(ROUNDED_ERROR, 0)) + 1.01 * _FLOAT32
+        total, positive = columns(maps), columns(np.maximum(maps, 0))
         for name, parts in (("step", self.layout.steps), ("block", self.layout.blocks or 0)):
             if not parts:
                 continue
-            size = relative * column_sums(np.abs(maps), parts) + maps[:1].size * _TINY
-            for column, values in (
-                (f"relevance_{name}", maps),
-                (f"relevance_{name}_positive", np.maximum(maps, 0)),
-            ):
-                far = np.abs(column_sums(values, parts) - self._array(column)[rows][kept]) > 1.01 * size
+            size = relative * ranges(2 * positive - total, parts) + maps[:1].size * _TINY
+            for column, sums in ((f"relevance_{name}", total), (f"relevance_{name}_positive", positive)):
+                far = np.abs(ranges(sums, parts) - values[column][kept]) > 1.01 * size
                 if far.any():
                     sample = samples[int(far.any(axis=1).argmax())]
                     yield Damage("sums", column, f"of sample {sample} are not the sums of its map")
 
-    def _largest(self) -> Iterator[Damage]:
-        if self.layout.conserves:
-            recorded = self.file.attrs.get("conservation_max_error")
-            largest = max(
-                self._array("conservation_error")[first : first + TABLE_ROWS].max()
-                for first in range(0, self.layout.samples, TABLE_ROWS)
-            )
-            if recorded != largest:
-                yield Damage("books", "conservation_max_error", f"is {recorded}; the largest is {largest}")
-
 
 def _refuse_infinite(name: str, values: npt.NDArray[Any], first: int) -> Iterator[Damage]:
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        yield Damage("not-finite", name, f"of sample {first + bad[0, 0]} is not finite")
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = first + np.argwhere(~finite)[0, 0]
+        yield Damage("not-finite", name, f"of sample {bad} is not finite")
 
 
 def _counted(

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from rnnxai.archive.chunks import write_rows
 from rnnxai.archive.format import (
     ATTRIBUTION,
     EXPLANATION,
@@ -23,7 +24,7 @@ from rnnxai.archive.format import (
 )
 from rnnxai.archive.hdf5 import creating, describe, expect_attributes, write_array, write_scales
 from rnnxai.archive.layout import Layout
-from rnnxai.archive.reductions import column_sums
+from rnnxai.archive.reductions import columns, ranges
 from rnnxai.archive.rounding import largest_error, rounded
 from rnnxai.errors import Error
 
@@ -75,6 +76,7 @@ class AttributionWriter:
         self._keep_bits = keep_bits
         self._arrays = {f.name: np.empty(layout.shape(f), dtype=f.dtype) for f in layout.fields}
         self._arrays["map_stored"][:] = layout.map_stored
+        self._kept = layout.map_stored.astype(bool)
         self._chunk = np.empty((MAP_ROWS, *layout.shape(MAPS)[1:]), dtype=MAPS.dtype)
         self._hash = hashlib.sha256()
         self._known: dict[str, str] = {}
@@ -92,7 +94,7 @@ class AttributionWriter:
         }
         with ExitStack() as stack:
             self._file = stack.enter_context(creating(self.path, ATTRIBUTION, attributes, self._known))
-            write_scales(self._file, layout.sizes)
+            self._known |= write_scales(self._file, layout.sizes)
             shape = layout.shape(MAPS)
             chunks = (min(MAP_ROWS, layout.samples), *shape[1:])
             self._maps = self._file.create_dataset(
@@ -195,14 +197,14 @@ class AttributionWriter:
         start: npt.ArrayLike | None,
         kept: Mapping[str, npt.ArrayLike],
     ) -> None:
-        layout, positive = self.layout, np.maximum(maps, 0)
-        total = column_sums(maps, 1)[:, 0]
+        layout, sums, positive = self.layout, columns(maps), columns(np.maximum(maps, 0))
+        total = ranges(sums, 1)[:, 0]
         self._put("relevance_sum", rows, total)
-        self._put("relevance_step", rows, column_sums(maps, layout.steps))
-        self._put("relevance_step_positive", rows, column_sums(positive, layout.steps))
+        self._put("relevance_step", rows, ranges(sums, layout.steps))
+        self._put("relevance_step_positive", rows, ranges(positive, layout.steps))
         if layout.blocks is not None:
-            self._put("relevance_block", rows, column_sums(maps, layout.blocks))
-            self._put("relevance_block_positive", rows, column_sums(positive, layout.blocks))
+            self._put("relevance_block", rows, ranges(sums, layout.blocks))
+            self._put("relevance_block_positive", rows, ranges(positive, layout.blocks))
         if start is not None:
             begun = np.asarray(start, dtype=np.float64)
             if begun.shape != total.shape:
@@ -212,23 +214,26 @@ class AttributionWriter:
             for column, field in KEPT.items():
                 self._put(field.name, rows, kept.get(column, np.zeros_like(begun)))
                 found = found + self._arrays[field.name][rows]
-            scale = np.maximum(column_sums(np.abs(maps), 1)[:, 0], np.abs(begun))
+            scale = np.maximum(2 * ranges(positive, 1)[:, 0] - total, np.abs(begun))
             self._put("conservation_error", rows, np.abs(found - begun) / np.where(scale > 0, scale, 1))
 
     def _store(self, maps: npt.NDArray[np.float32], rows: slice) -> None:
         # Whole chunks only, so that each is compressed once whatever its size and that of the batches,
         # and a chunk without a kept map is never made.
-        kept = self._arrays["map_stored"].astype(bool)
         if self._keep_bits is not None:
             maps = rounded(maps, self._keep_bits)
-        for row, heatmap in zip(range(rows.start, rows.stop), maps, strict=True):
-            place = row % MAP_ROWS
-            self._chunk[place] = heatmap if kept[row] else np.nan
-            if place == MAP_ROWS - 1 or row == self.layout.samples - 1:
-                first = row - place
-                self._hash.update(self._chunk[: place + 1].data)
-                if kept[first : row + 1].any():
-                    self._maps[first : row + 1] = self._chunk[: place + 1]
+        for first in range(rows.start - rows.start % MAP_ROWS, rows.stop, MAP_ROWS):
+            end = min(first + MAP_ROWS, self.layout.samples)
+            here = slice(max(first, rows.start), min(end, rows.stop))
+            self._chunk[here.start - first : here.stop - first] = maps[
+                here.start - rows.start : here.stop - rows.start
+            ]
+            if here.stop == end:
+                chunk, kept = self._chunk[: end - first], self._kept[first:end]
+                chunk[~kept] = np.nan
+                self._hash.update(chunk.data)
+                if kept.any():
+                    write_rows(self._maps, first, chunk)
 
     def _finish(self) -> None:
         layout = self.layout
@@ -241,7 +246,7 @@ class AttributionWriter:
                 f"{self.path.name}: index {values[counts > 1][0]} occurs twice; each row is one sample"
             )
         for field in layout.fields:
-            write_array(self._file, field, self._arrays[field.name])
+            self._known[field.name] = write_array(self._file, field, self._arrays[field.name])
         self._known[MAPS.name] = self._hash.hexdigest()
         if layout.conserves:
             self._file.attrs["conservation_max_error"] = self._arrays["conservation_error"].max()
@@ -249,12 +254,13 @@ class AttributionWriter:
 
 def _float32(maps: npt.NDArray[Any], rows: slice) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
-        stored = maps.astype(np.float32)
+        stored = maps.astype(np.float32, copy=False)
     _refuse_infinite("relevance", stored, rows)
     return stored
 
 
 def _refuse_infinite(name: str, values: npt.NDArray[Any], rows: slice) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = np.argwhere(~finite)
         raise Error(f"{name} of row {rows.start + int(bad[0, 0])} is not finite in {values.dtype}")
