@@ -33,8 +33,6 @@ for output in snakemake.output:
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     Path(output).touch()
 """
-BUNDLES = "train=20"
-"""What is set besides the profile, where a training lasts minutes only: so many are submitted as one."""
 
 
 def study(networks: int) -> dict[str, Any]:
@@ -112,13 +110,11 @@ def measure(folder: Path, networks: int) -> dict[str, dict[str, float]]:
     os.chdir(folder)
     found = {"dry run": snakemake(folder, "--dry-run")}
     found["dry run"]["jobs"] = jobs_of((folder / "said.txt").read_text())
-    options = ["--group-components", "explain=20", BUNDLES]
-    options += ["--seconds-between-status-checks", "1", "--latency-wait", "5"]  # no other machine writes
+    options = ["--seconds-between-status-checks", "1", "--latency-wait", "5"]  # no other machine writes
     found["run of stubs"] = snakemake(folder, *options)
-    submitted = [int(line) for line in (folder / "submissions.txt").read_text().split()]
     found["run of stubs"] |= {
         "jobs": jobs_of((folder / "said.txt").read_text()),
-        "submissions": len(submitted),
+        "submissions": len((folder / "submissions.txt").read_text().splitlines()),
     }
     found["dry run, all done"] = snakemake(folder, "--dry-run")
     return found

@@ -1,4 +1,4 @@
-"""A small study on a cluster that does nothing: bundles are as large as they are asked to be."""
+"""Studies on a cluster that does nothing: small ones run side by side, large ones spare the controller."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.workflow
 ROOT = Path(__file__).parents[2]
-NETWORKS = 40
+DAY = 24 * 60
 
 
 @pytest.fixture
@@ -18,14 +18,30 @@ def load(monkeypatch: pytest.MonkeyPatch):
     sys.modules.pop("load")
 
 
+def submissions(folder: Path) -> tuple[list[int], list[int]]:
+    """Return how many jobs each bundle of trainings and each of explanations holds; a day is the limit."""
+    lines = [line.split() for line in (folder / "submissions.txt").read_text().splitlines()]
+    assert all(int(minutes) <= DAY for _, _, minutes in lines)
+    trainings = [int(jobs) for name, jobs, _ in lines if "train" in name]
+    return trainings, [int(jobs) for name, jobs, _ in lines if "train" not in name]
+
+
 def test_the_controller_sees_at_most_a_tenth(load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = load.measure(tmp_path / "study", NETWORKS)
+    found = load.measure(tmp_path / "study", 120)
     dry, run = found["dry run"], found["run of stubs"]
-    assert dry["jobs"] == run["jobs"] > 5 * NETWORKS
-    submitted = [int(line) for line in (tmp_path / "study" / "submissions.txt").read_text().split()]
-    assert sum(submitted) == 5 * NETWORKS
-    assert run["submissions"] == len(submitted) <= 5 * NETWORKS / 10
-    assert max(submitted) == 40, "20 explanations with their scores"
+    assert dry["jobs"] == run["jobs"] > 5 * 120
+    assert run["submissions"] <= 5 * 120 / 10
+    trainings, explanations = submissions(tmp_path / "study")
+    assert trainings == [5] * 24
+    assert explanations == [40] * 12, "20 explanations with their scores"
     assert dry["MB"] < 1000
     assert dry["CPU seconds"] < 60
+
+
+def test_few_trainings_run_side_by_side(load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    load.measure(tmp_path / "study", 40)
+    trainings, explanations = submissions(tmp_path / "study")
+    assert trainings == [1] * 40
+    assert explanations == [40] * 4

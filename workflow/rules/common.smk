@@ -30,6 +30,13 @@ from rnnxai.study import (
     may_conserve,
 )
 
+# Every job reads these files anew. Snakemake hands it the configuration files, but not --replace-workflow-config,
+# without which keys of config.yaml would come in that the study does not have.
+NOTED_CONFIG = "RNNXAI_CONFIG"  # variable by which jobs know where the configuration is noted
+if not workflow.is_main_process and NOTED_CONFIG in environ:
+    config.clear()
+    config.update(yaml.safe_load(Path(environ[NOTED_CONFIG]).read_text(encoding="utf-8")))
+
 try:
     STUDY = Study(check_config(config))
 except Error as error:
@@ -53,6 +60,11 @@ ENVIRONMENT = str(WORKFLOW / "envs" / "rnnxai.yaml")
 # How a job is run, not what it computes.
 FRAME = ["rnnxai.stages.job", "rnnxai.stages.stopping", "rnnxai.slurm"]
 START_UP = 5  # minutes of a time limit beyond the job's own, for what Snakemake does around it
+DAY = 24 * 60  # minutes, which most partitions grant; a training that takes longer is put back and goes on
+
+# Trainings run side by side, each submitted by itself, unless there are so many that the controller of a cluster
+# would mind. How many are bundled then is for a profile to say.
+TRAININGS = "train" if len(STUDY.stacks) <= 100 else "many_trainings"
 
 # Jobs import the package from here, whichever environment they run in, and plug-ins from where the
 # configuration says.
@@ -107,9 +119,11 @@ def take_over():
 
 
 def note_study():
-    """Keep the configuration beside the results, where `rnnxai report` looks for it."""
+    """Keep the configuration beside the results, where `rnnxai report` and jobs look for it."""
     text = yaml.safe_dump(CONFIG.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
-    write_text(f"{RESULTS}/config.yaml", text)
+    path = Path(RESULTS, "config.yaml").absolute()
+    write_text(path, text)
+    environ[NOTED_CONFIG] = str(path)
 
 
 # This file is read by the main Snakemake and once more for every job. A job of a Snakemake that is gone, which
@@ -155,14 +169,19 @@ def settings_of(wildcards):
     return STUDY.train_settings(*parts_of(network))
 
 
-def minutes(unmeasured, pattern):
-    """Time limit of jobs: ample for the longest of their like that ran here, and more at every attempt."""
+def minutes(unmeasured, pattern, most):
+    """Time limit of jobs: ample for the longest of their like that ran here, more at every attempt, up to a most."""
 
     def of(wildcards, attempt):
         longest = longest_seconds(RESULTS, pattern.format(**wildcards))
-        return attempt * (unmeasured if longest is None else START_UP + ceil(2 * longest / 60))
+        return min(most, attempt * (unmeasured if longest is None else START_UP + ceil(2 * longest / 60)))
 
     return of
+
+
+def share_of_a_day(group, jobs=1):
+    """Minutes for a job of a bundle, so that the bundle stays within a day; `jobs` of a bundle belong together."""
+    return DAY // (jobs * workflow.group_settings.group_components.get(group, 1))
 
 
 def gpus(wildcards):

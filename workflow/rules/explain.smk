@@ -21,7 +21,11 @@ for group, members in STUDY.groups.items():
         threads: lambda wildcards: settings_of(wildcards).threads
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
-            runtime=minutes(30, f"explain/{{dataset}}/{{architecture}}/t{{steps}}/*/{group}.tsv"),
+            runtime=minutes(
+                30,
+                f"explain/{{dataset}}/{{architecture}}/t{{steps}}/*/{group}.tsv",
+                share_of_a_day("explain", 2),
+            ),
             gpu=gpus,
             one_at_a_time=1,
         params:

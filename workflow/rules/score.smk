@@ -19,7 +19,9 @@ rule score:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=minutes(10, "score/{dataset}/{architecture}/t{steps}/*/{group}.tsv"),
+        runtime=minutes(
+            10, "score/{dataset}/{architecture}/t{steps}/*/{group}.tsv", share_of_a_day("explain", 2)
+        ),
         one_at_a_time=1,
     params:
         scores=canonical([score.model_dump() for score in CONFIG.scores]),

@@ -21,13 +21,13 @@ for folds in sorted({stack.folds for stack in STUDY.stacks}, key=str):
         wildcard_constraints:
             network=networks_of(folds),
         group:
-            "train"
+            TRAININGS
         conda:
             ENVIRONMENT
         threads: lambda wildcards: settings_of(wildcards).threads
         resources:
             mem_mb=lambda wildcards, attempt: 3000 * attempt,
-            runtime=minutes(240, "train/{network}/*.tsv"),
+            runtime=minutes(240, "train/{network}/*.tsv", share_of_a_day(TRAININGS)),
             gpu=gpus,
             one_at_a_time=1,
             slurm_extra="--signal=USR1@120",  # time for a checkpoint, then the job is put back into the queue

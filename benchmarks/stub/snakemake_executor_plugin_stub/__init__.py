@@ -2,7 +2,7 @@
 
 Snakemake finds it by its name on the import path and takes it for any other cluster, so the whole of its own
 work is done: grouping, job scripts, waiting, looking for outputs. Every submission adds a line to the file
-``submissions.txt``: how many jobs it holds.
+``submissions.txt``: its name, how many jobs it holds, and its time limit in minutes.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -37,7 +37,7 @@ class Executor(RemoteExecutor):  # type: ignore[misc]
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 Path(path).touch()
         with Path("submissions.txt").open("a") as file:
-            file.write(f"{len(members)}\n")
+            file.write(f"{job.name} {len(members)} {job.resources.get('runtime')}\n")
         self.report_job_submission(SubmittedJobInfo(job=job, external_jobid="stub"))
 
     async def check_active_jobs(
