@@ -82,7 +82,7 @@ def check_bounds(inputs: Any, bounds: Any) -> Bounds:
         low, high = (float(bound) for bound in bounds)
     except (TypeError, ValueError):
         low = high = nan
-    if not low < high or low == inf or high == -inf:
+    if not low < high:
         raise Error(
             f"bounds = {bounds} are not a range; two numbers, low and high, would be right, of which high "
             "may be infinite, or both"

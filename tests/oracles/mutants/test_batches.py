@@ -24,6 +24,7 @@ def test_several_methods_on_one_plan_are_each_as_alone():
     for method in methods:
         alone = rnnxai.explain(net, x, 0, method, bounds=(0, 1))
         torch.testing.assert_close(found[method].relevance, alone)
+        assert found[method].ledger is None  # nobody asked for it
 
 
 def test_what_is_no_score_is_refused():

@@ -9,6 +9,11 @@ from torch.nn import functional as F
 import rnnxai
 from rnnxai.explain import at_layers
 from rnnxai.explain.channels import AS_IS, Channel, Domain, Input, Power, Signs, Term
+from rnnxai.explain.engine.layer import Layer, Reading
+from rnnxai.explain.engine.maps import Elementwise
+from rnnxai.explain.engine.plan import Plan
+from rnnxai.explain.explainer import explain_batch
+from rnnxai.explain.strategy import Strategy
 
 PLAIN = (Term(Input.VALUE, AS_IS),)
 
@@ -120,3 +125,53 @@ DIVIDES = {
 def test_which_channels_divide_by_the_output(name):
     channel, divides = DIVIDES[name]
     assert channel.divides_by_output == divides
+
+
+class Own:
+    """A rule that is the same for all layers."""
+
+    def __init__(self, *channels):
+        self.given = channels
+
+    def channels(self, domains, reader):
+        return self.given
+
+
+class Added(nn.Module):
+    def forward(self, x):
+        return x[:, :1] + x[:, 1:]
+
+
+def test_a_sum_of_what_is_not_negative_keeps_the_stabiliser_of_a_rule():
+    """1 + 3 = 4, stabilised 5: the addends get 4/5 x 1 and 4/5 x 3 of the score."""
+    rule = Own(Channel(1, {Domain.NON_NEGATIVE: PLAIN}, stabiliser=1.0))
+    x, target = torch.tensor([[1.0, 3.0]]).double(), torch.zeros(1, dtype=torch.long)
+    strategies = {"": Strategy(rule=rule)}
+    _, found = explain_batch(Plan(Added(), (0.0, INF)), x, target, strategies, ledgers=True)
+    torch.testing.assert_close(found[""].relevance, torch.tensor([[0.8, 2.4]]).double())
+    assert found[""].ledger.kept["stabiliser"] == pytest.approx(0.8)
+
+
+VALUES = {Domain.NON_NEGATIVE: PLAIN}
+SQUARE = (Term(Input.ONE, Power.SQUARE),)
+# Rules for a sum of what is not negative, and whether all that they say is: divide by the values.
+SUMS = {
+    "by values": ([Channel(1, VALUES)], True),
+    "what excites and what inhibits": ([Channel(2, VALUES), Channel(-1, VALUES)], True),
+    "with a stabiliser": ([Channel(1, VALUES, stabiliser=0.5)], False),
+    "of some units": ([Channel(1, VALUES, units="negative")], False),
+    "with a bias": ([Channel(1, VALUES, bias=AS_IS)], False),
+    "one of two with a bias": ([Channel(2, VALUES), Channel(-1, VALUES, bias=AS_IS)], False),
+    "by squares": ([Channel(1, {Domain.NON_NEGATIVE: SQUARE})], False),
+    "by values and squares": ([Channel(1, {Domain.NON_NEGATIVE: PLAIN + SQUARE})], False),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_which_rules_of_a_sum_are_one_rule(name):
+    channels, alike = SUMS[name]
+    one = torch.ones(()).double()
+    layer = Layer("add", "sum", Elementwise(), [one, one], even=True)
+    found = layer.channels(Own(*channels), Reading(frozenset({Domain.NON_NEGATIVE}), is_input=False))
+    assert (found == (Channel(1, VALUES),)) == alike
+    assert alike or found == tuple(channels)

@@ -159,6 +159,13 @@ def test_that_the_books_are_kept_changes_no_map(name):
     torch.testing.assert_close(found, rnnxai.explain(net, x, 0, "lrp", **options))
 
 
+@pytest.mark.parametrize("architecture", ["deep", "r-lstm", "conv-plus-deep"])
+def test_what_reads_a_state_that_is_not_there_yet_reads_no_input(architecture):
+    net = rnnxai.build_model(architecture, image_size=(6, 8), steps=4, classes=3, seed=0)
+    table = check(net, torch.rand(2, 1, 6, 8), "lrp", rules={"input": "lrp-flat", "*": "lrp-w2"})
+    assert table.rule.tolist() == ["flat"] + ["w^2"] * (len(table) - 1)
+
+
 def test_a_constant_is_no_pixel_of_any_value():
     net, x = between(lambda e, s, x: filled(torch.ones(5, 4).double(), x))
     for bounds in ((-INF, INF), None):

@@ -71,6 +71,56 @@ def test_a_state_given_before_silence(runs):
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize(
+    "parameters", [("b_ih",), ("b_hh",), ()], ids=["of the input", "of the state", "none"]
+)
+def test_a_cell_with_one_bias(runs, parameters):
+    """torch's function takes either; the module has both or none."""
+    torch.manual_seed(1)
+    cell, head = torch.nn.LSTMCell(5, 7).double(), torch.nn.Linear(7, 3).double()
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.head = cell, head
+
+        def forward(self, x):
+            zeros = x.new_zeros(len(x), 7)
+            biases = (
+                cell.bias_ih if "b_ih" in parameters else None,
+                cell.bias_hh if "b_hh" in parameters else None,
+            )
+            return self.head(torch.lstm_cell(x, (zeros, zeros), cell.weight_ih, cell.weight_hh, *biases)[0])
+
+    x = torch.randn(4, 5, dtype=torch.float64)
+    found = rnnxai.explain(Net(), x, 1, "lrp-0")
+    assert runs
+    right, _ = rnnxai.explain(Net(), x, 1, "lrp-0", return_ledger=True)
+    torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
+
+
+class Last(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.head = torch.nn.LSTM(5, 7), torch.nn.Linear(7, 3)
+
+    def forward(self, packed):
+        return self.head(self.lstm(packed)[1][0][-1])
+
+
+def test_sequences_of_different_lengths_go_step_by_step(runs):
+    torch.manual_seed(1)
+    model, x = Last().double(), torch.randn(4, 2, 5, dtype=torch.float64)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, [4, 2])
+    found, lengths = torch.nn.utils.rnn.pad_packed_sequence(rnnxai.explain(model, packed, 1, "lrp-0"))
+    assert not runs
+    for sample, length in enumerate(lengths):
+        alone = torch.nn.utils.rnn.pack_padded_sequence(x[:length, sample : sample + 1], [length])
+        right = rnnxai.explain(model, alone, 1, "lrp-0").data
+        torch.testing.assert_close(found[:length, sample], right, rtol=1e-10, atol=1e-13)
+    assert len(runs) == len(lengths)
+
+
 OTHERS = {
     "gates that take something": ("lrp-0", {"gates": "half"}),
     "another rule": ("lrp-gamma", {}),

@@ -104,6 +104,7 @@ class Layer:
 def _by_contribution(channels: Sequence[Channel]) -> bool:
     return all(
         channel.bias is None
+        and not channel.stabiliser
         and channel.units == "all"
         and all(term.input is Input.VALUE for term in channel.terms[Domain.NON_NEGATIVE])
         for channel in channels

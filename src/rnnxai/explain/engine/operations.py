@@ -65,7 +65,7 @@ class Call:
     parts: Sequence[Part | PartStep]
     place: Place
     inputs: Sequence[Tensor] = field(repr=False)
-    only_losses: bool = False
+    only_losses: bool
 
     @property
     def reading(self) -> Reading:
@@ -226,9 +226,8 @@ class Source(Function):
     def backward(ctx: Any, arrived: Tensor) -> tuple[Any, ...]:
         """Book relevance; there is nowhere to go from here."""
         walk, place = ctx.walk, ctx.place
-        if walk.strategy.rule is not None:
-            walk.book(place.name, place.step, "incoming", arrived, place.numbers)
-            walk.book(place.name, place.step, "initial_state", arrived, place.numbers)
+        walk.book(place.name, place.step, "incoming", arrived, place.numbers)
+        walk.book(place.name, place.step, "initial_state", arrived, place.numbers)
         return None, None, None, None
 
 
@@ -250,7 +249,7 @@ class Padding(Function):
         with torch.enable_grad():
             x = torch.zeros_like(ctx.like, requires_grad=True)
             (back,) = torch.autograd.grad(ctx.move(x), x, arrived)
-        if walk.strategy.rule is not None and walk.ledger is not None:
+        if walk.ledger is not None:
             stray = arrived * (ctx.move(torch.ones_like(ctx.like)) == 0)
             if stray.any():
                 walk.book(place.name, place.step, "incoming", stray, place.numbers)

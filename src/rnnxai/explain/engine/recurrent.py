@@ -18,7 +18,7 @@ from rnnxai.explain.engine.follow_elementwise import activate
 from rnnxai.explain.engine.functions import ACTIVATIONS, SIGMOID
 from rnnxai.explain.engine.layer import Layer
 from rnnxai.explain.engine.maps import Dense
-from rnnxai.explain.engine.parts import PartStep
+from rnnxai.explain.engine.parts import PartStep, add_up
 from rnnxai.explain.engine.recorder import Recorder
 from rnnxai.explain.engine.signals import Signal
 from rnnxai.explain.engine.whole_lstm import WholeLSTM
@@ -161,7 +161,8 @@ class LSTMUnit(Unit):
         same = set(rows.sizes) == {len(first.hidden)}
         if first.content is None or w_hr is not None or not same or recorder.keeps_books:
             return None
-        bias = None if b_ih is None or b_hh is None else b_ih.detach() + b_hh.detach()
+        biases = [b.detach() for b in (b_ih, b_hh) if b is not None]
+        bias = add_up(biases) if biases else None
         inputs = recorder.projected(self._candidate, 0, rows.values, rows.sizes)
         whole = WholeLSTM(self._candidate, inputs, (w_ih.detach(), w_hh.detach(), bias), backward)
         if not (recorder.strategies and all(map(whole.serves, recorder.strategies))):
