@@ -4,7 +4,10 @@ import pytest
 import torch
 
 import rnnxai
+from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.engine.whole_lstm import WholeLSTM
+from rnnxai.explain.explainer import explain_batch
+from rnnxai.explain.strategy import make_strategy
 
 FORMS = {
     "plain": {},
@@ -15,6 +18,7 @@ FORMS = {
 ASKED = {
     "lrp-0": ("lrp-0", {}),
     "lrp-eps": ("lrp-eps", {"epsilon": 0.05}),
+    "another rule above": ("lrp", {"rules": {"dense": "lrp-gamma", "*": "lrp-0"}}),
     "composite": ("lrp", {"rules": {"recurrent": "lrp-eps", "*": "lrp-0"}}),
 }
 
@@ -127,6 +131,7 @@ OTHERS = {
     "another rule for weights": ("lrp", {"rules": {"recurrent": "lrp-gamma", "*": "lrp-0"}}),
     "another rule for the content": ("lrp", {"rules": {"sum": "lrp-gamma", "*": "lrp-0"}}),
     "a gradient": ("sa", {}),
+    "gradients on the way": ("integrated-gradients", {"points": 2}),
 }
 
 
@@ -134,3 +139,14 @@ OTHERS = {
 def test_other_methods_go_step_by_step(runs, method, options):
     rnnxai.explain(Reader(), torch.randn(2, 4, 5), 0, method, **options)
     assert not runs
+
+
+def test_several_methods_go_step_by_step_unless_all_are_served(runs):
+    model, x = Reader().double(), torch.randn(2, 4, 5, dtype=torch.float64)
+    for methods, whole in ((["lrp-0", "lrp-gamma"], False), (["lrp-0", "lrp-eps"], True)):
+        runs.clear()
+        strategies = {method: make_strategy(method) for method in methods}
+        _, found = explain_batch(Plan(model, None), x, torch.zeros(2, dtype=torch.long), strategies)
+        assert bool(runs) == whole
+        for method in methods:
+            torch.testing.assert_close(found[method].relevance, rnnxai.explain(model, x, 0, method))
