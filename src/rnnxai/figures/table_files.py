@@ -5,6 +5,7 @@ something else.
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from rnnxai.files import write_text
 
 Format = Callable[[Any], str]
 DASH = "\N{EN DASH}"
+_TIE = "\N{NO-BREAK SPACE}"
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -37,7 +39,19 @@ _LATEX = {
     "\N{GREEK SMALL LETTER ALPHA}": r"$\alpha$",
     "\N{GREEK SMALL LETTER BETA}": r"$\beta$",
     DASH: "--",
+    _TIE: "~",
 }
+
+_UPRIGHT, _SIDEWAYS = 345, 550
+"""Points of a line of the class article at 10 pt, and of one of a page on its side."""
+_SIZES = {
+    False: (("small", 4.2), ("footnotesize", 3.8)),
+    True: (("small", 4.2), ("footnotesize", 3.8), ("scriptsize", 3.6), ("tiny", 3.1)),
+}
+"""Sizes of letters, and how many points a letter of each is wide in the mean."""
+_SEPARATION = 2
+"""Points on either side of a column that must be narrow."""
+_ROWS_OF_A_PAGE = 40
 
 
 @dataclass(frozen=True)
@@ -140,24 +154,77 @@ def markdown(printed: Printed) -> str:
 
 
 def latex(printed: Printed) -> str:
-    """Return a table environment in LaTeX, with rules of the package booktabs."""
-    rows = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in printed.cells]
-    heading = " & ".join(_latex(title) for title in printed.columns.values()) + r" \\"
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering\small",
-        rf"\caption{{{_latex(printed.caption)}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in printed.numeric)}}}",
-        r"\toprule",
-        heading,
-        r"\midrule",
-        *rows,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
+    """Return a table in LaTeX, with rules of the package booktabs, that fits a page of the class article.
+
+    It is a float where it fits on an upright page. A longer one breaks over pages, a wider one lies on its
+    side (packages longtable and pdflscape); letters are as large as its width allows.
+    """
+    cells = [[_latex(cell) for cell in row] for row in printed.cells]
+    widths = [max([1, *map(len, column)]) for column in zip(*printed.cells, strict=True)] or [
+        1 for _ in printed.columns
     ]
-    return "\n".join(lines) + "\n"
+    titles = [
+        _wrapped(title.replace(", ", f",{_TIE}"), width)
+        for title, width in zip(printed.columns.values(), widths, strict=True)
+    ]
+    sides = ["r" if right else "l" for right in printed.numeric]
+    heading = " & ".join(_stacked(lines, side) for lines, side in zip(titles, sides, strict=True)) + r" \\"
+    letters = sum(max([width, *map(len, lines)]) for width, lines in zip(widths, titles, strict=True))
+    size, wide = _fitting(letters, len(widths))
+    caption = rf"\caption{{{_latex(printed.caption)}}}"
+    head = [r"\toprule", heading, r"\midrule"]
+    rows = [" & ".join(row) + r" \\" for row in cells]
+    if not wide and len(rows) <= _ROWS_OF_A_PAGE:
+        lines = [
+            r"\begin{table}",
+            rf"\centering\{size}",
+            caption,
+            rf"\begin{{tabular}}{{{''.join(sides)}}}",
+            *head,
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+        return "\n".join([r"% needs \usepackage{booktabs}", *lines]) + "\n"
+    lines = [
+        rf"\begingroup\{size}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}\setlength{{\LTcapwidth}}{{\linewidth}}",
+        rf"\begin{{longtable}}{{{''.join(sides)}}}",
+        rf"{caption} \\",
+        *head,
+        r"\endfirsthead",
+        *head,
+        r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
+        *rows,
+        r"\end{longtable}",
+        r"\endgroup",
+    ]
+    packages = "booktabs,longtable"
+    if wide:
+        packages, lines = f"{packages},pdflscape", [r"\begin{landscape}", *lines, r"\end{landscape}"]
+    return "\n".join([rf"% needs \usepackage{{{packages}}}", *lines]) + "\n"
+
+
+def _fitting(letters: int, columns: int) -> tuple[str, bool]:
+    """Return the largest size of letters in which a table fits, and whether it must lie on its side."""
+    for wide, room, separation in ((False, _UPRIGHT, 6), (True, _SIDEWAYS, _SEPARATION)):
+        for size, points in _SIZES[wide]:
+            if letters * points + 2 * columns * separation <= room:
+                return size, wide
+    return _SIZES[True][-1][0], True
+
+
+def _wrapped(title: str, width: int) -> list[str]:
+    """Break a heading between words, into lines that are no longer than what stands below if they can be."""
+    return textwrap.wrap(title, max(width, *map(len, title.split(" "))), break_on_hyphens=False) or [""]
+
+
+def _stacked(lines: Sequence[str], side: str) -> str:
+    """Return a heading, on several lines where it is longer than what stands below it."""
+    text = r" \\ ".join(map(_latex, lines))
+    return text if len(lines) == 1 else rf"\shortstack[{side}]{{{text}}}"
 
 
 def _markdown(text: str) -> str:

@@ -36,7 +36,7 @@ def test_markdown():
 def test_latex_escapes_everything():
     text = latex(printed())
     assert r"\caption{Of 50 \% \& more.}" in text
-    assert r"name \#1 & value, \% & n \\" in text
+    assert r"name \#1 & value,~\% & n \\" in text
     assert r"\begin{tabular}{lrr}" in text
     row = next(line for line in text.splitlines() if line.startswith(r"a\&b"))
     assert row == (
@@ -45,14 +45,50 @@ def test_latex_escapes_everything():
     )
 
 
+def of_size(rows, columns, title="share of it"):
+    names = [f"c{number}" for number in range(columns)]
+    table = pd.DataFrame({name: ["fashion-mnist-maj"] * rows for name in names})
+    return Printed(table, dict.fromkeys(names, title), "Of 50 %.")
+
+
+SHAPES = {
+    "small": (printed(), ("booktabs",)),
+    "long": (of_size(100, 3), ("booktabs", "longtable")),
+    "wide": (of_size(5, 6), ("booktabs", "longtable", "pdflscape")),
+    "as wide as can be, and long": (of_size(100, 9), ("booktabs", "longtable", "pdflscape")),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_latex_puts_a_table_where_it_fits(name):
+    table, packages = SHAPES[name]
+    text = latex(table)
+    assert text.splitlines()[0] == rf"% needs \usepackage{{{','.join(packages)}}}"
+    assert (r"\begin{table}" in text) == (name == "small")
+    assert (r"\begin{landscape}" in text) == ("wide" in name)
+    assert text.count(r"\toprule") == (1 if name == "small" else 2)
+
+
+def test_latex_breaks_headings_that_are_longer_than_what_is_below():
+    table = Printed(TABLE[["count"]], {"count": "accuracy in, %"}, "")
+    assert r"\shortstack[r]{accuracy \\ in,~\%} \\" in latex(table)
+    assert "shortstack" not in latex(of_size(1, 1))
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-def test_latex_takes_it(tmp_path):
-    document = (
-        r"\documentclass{article}\usepackage{booktabs}\begin{document}" + latex(printed()) + r"\end{document}"
-    )
+@pytest.mark.parametrize("name", SHAPES)
+def test_latex_takes_it_and_nothing_is_cut_off(tmp_path, name):
+    text = latex(SHAPES[name][0])
+    packages = text.splitlines()[0].removeprefix("% needs ")
+    document = rf"\documentclass{{article}}{packages}\begin{{document}}{text}\end{{document}}"
     (tmp_path / "table.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    for _ in range(3):  # after which a long table has found its widths
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        if ended.returncode and b".sty' not found" in ended.stdout:
+            pytest.skip("a package that comes with LaTeX is not installed")
+        assert ended.returncode == 0
+    assert b"Overfull" not in ended.stdout
 
 
 def test_files_are_equal_bytes(tmp_path):
