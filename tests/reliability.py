@@ -28,11 +28,12 @@ FAULTS = {
     14: "the data set file changed under a running study",
     15: "NaN in training",
     16: "three preemptions at random moments",
+    17: "a node on which no job can be launched",
 }
 HEAD = """\
 # Reliability
 
-Every fault below was provoked in a small study of handwritten digits, 1 to 9 and 16 on a real Slurm
+Every fault below was provoked in a small study of handwritten digits, 1 to 9, 16 and 17 on a real Slurm
 (`tools/slurm/up`). Each ended in the same scores, byte for byte, as an undisturbed run, or in a refusal that
 names the cause and leaves nothing half-written. `make reliability` provokes them again and writes this page;
 `make test` provokes them too. Times are from the fault until the work that it hit went on, or until the
@@ -46,7 +47,7 @@ that was left to do.
 """
 TAIL = """
 What stands behind it: [architecture.md](architecture.md#what-breaks-and-what-happens-then). The tests:
-`tests/slurm/` for 1 to 9 and 16, `tests/workflow/` for the others.
+`tests/slurm/` for 1 to 9, 16 and 17, `tests/workflow/` for the others.
 """
 
 

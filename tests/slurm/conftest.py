@@ -54,4 +54,5 @@ def study(cluster: Cluster, undisturbed: Project, tmp_path: Path) -> Iterator[Ca
             process.wait(timeout=60)
     for name in DAEMONS:
         cluster.start(name)  # a test that failed may have left it down
+    cluster.mend_node("gpu1")  # or broken
     cluster.cancel_all()

@@ -18,6 +18,7 @@ from small_study import Project
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3600)]
 
 Studies = Callable[..., Study]
+AWAY = 20  # seconds
 
 
 def test_cancelled_and_killed_jobs_are_done_again(
@@ -137,16 +138,69 @@ def test_daemons_may_go_and_come_back(
     assert mine.training(0) == process, "the controller's absence ended the job"
     reliability.add(7, "the job ran on, and Snakemake waited", "nothing", fault)
 
-    process.suspend()  # or it might end before anybody notices
-    done, fault = mine.epochs(0), time.monotonic()
+    mine.wait_for_epoch(0, done + 2)
     cluster.stop("slurmd-gpu1", kill=True)
-    mine.wait(lambda: "down" in mine.slurm("sinfo", "-h", "-n", "gpu1", "-o", "%t"), "the node is not missed")
+    fault, done = time.monotonic(), mine.epochs(0)
+    mine.wait_for_epoch(0, done + 1)
+    process.suspend()  # or it might end before its node is back
+    time.sleep(AWAY)
     cluster.start("slurmd-gpu1")
+    process.resume()
+    mine.wait_for_epoch(0, done + 2)
+    assert mine.training(0) == process, "the absence of its node's daemon ended the job"
+    assert mine.slurm_job(0) in mine.queue("RUNNING")
+
+    # Longer, until the node is given up. An operator says so here; the controller would after SlurmdTimeout.
+    process.suspend()
+    done, job, fault = mine.epochs(0), mine.slurm_job(0), time.monotonic()
+    cluster.stop("slurmd-gpu1", kill=True)
+    mine.slurm("scontrol", "update", "nodename=gpu1", "state=down", "reason=test")
+    mine.wait(lambda: job in mine.queue("PENDING"), "the job is not put back into the queue")
+    assert process.is_running(), "nothing of it was left on the node"
+    cluster.start("slurmd-gpu1")
+    mine.wait(lambda: not cluster.step_managers(), "what was left on the node is not ended")
+    assert not process.is_running()
     resumed = mine.wait_for_next_attempt(0, process)
+    assert mine.slurm_job(0) == job, "it was submitted anew and not put back into the queue"
     reliability.add(
         6,
-        "the job left on the node was ended, and done again from its checkpoint",
+        f"away for {AWAY} seconds: the job ran on. Until its node was given up: what was left of it there "
+        "was ended, and it was done again from its checkpoint",
         lost(done, resumed),
+        fault,
+    )
+    mine.finish()
+    mine.agrees_with(undisturbed)
+
+
+def test_a_job_that_slurm_holds_is_done_all_the_same(
+    study: Studies, undisturbed: Project, reliability: Record, cluster: Cluster
+) -> None:
+    mine = study(*FOLDS)
+    mine.edit("src/rnnxai/slurm.py", "WATCH_SECONDS = 60.0", "WATCH_SECONDS = 2.0")
+    mine.slurm("scontrol", "update", "partitionname=gpu", "state=down")
+    mine.start("--until", "score")
+    mine.wait(lambda: len(mine.queue("PENDING")) == 2, "not both folds are in the queue")
+    launched, wanted = mine.queue("PENDING")
+    mine.slurm("scontrol", "hold", wanted)  # as a user may, for reasons of their own
+    cluster.break_node("gpu1")
+    mine.slurm("scontrol", "update", "partitionname=gpu", "state=up")
+    mine.wait(
+        lambda: f"Slurm held job {launched}" in mine.said.read_text(), "nobody looks after the held job"
+    )
+    fault = time.monotonic()
+    assert "gpu1 (Prolog error)" in mine.said.read_text()
+    assert "scontrol update nodename=gpu1 state=resume" in mine.said.read_text()
+    (again,) = mine.wait(lambda: set(mine.queue("PENDING")) - {launched, wanted}, "it is not submitted again")
+    assert f"Slurm held job {wanted}" not in mine.said.read_text()
+    cluster.mend_node("gpu1")
+    mine.slurm("scontrol", "release", wanted)
+    mine.wait(lambda: again in mine.queue("RUNNING"), "it does not run")
+    reliability.add(
+        17,
+        "Slurm drained the node and held the job; it was cancelled and submitted once more, and the log "
+        "named the node, for an operator to bring it back",
+        "nothing",
         fault,
     )
     mine.finish()
@@ -174,20 +228,26 @@ def test_a_job_over_its_memory_gets_more(study: Studies, undisturbed: Project, r
 def test_a_job_whose_time_is_up_goes_on_later(
     study: Studies, undisturbed: Project, reliability: Record
 ) -> None:
-    mine = study(0)
-    mine.start("--until", "score", "--set-resources", "train_0:slurm_extra='--signal=USR1@60'")
-    mine.wait_for_epoch(0)
-    process, job = mine.training(0), mine.slurm_job(0)
+    mine = study(*FOLDS)
+    # Both trainings in one submission, as in studies of very many.
+    warning = [f"train_{fold}:slurm_extra='--signal=USR1@60'" for fold in FOLDS]
+    bundles = ["--group-components", "train=2", "explain=20"]
+    mine.start("--until", "score", *bundles, "--set-resources", *warning)
+    ((first, second),) = mine.wait(lambda: [(a, 1 - a) for a in FOLDS if mine.epochs(a)], "no epoch")
+    mine.wait_for_epoch(second)
+    assert mine.epochs(first) == EPOCHS, "not one after another"
+    process, job = mine.training(second), mine.slurm_job(second)
     process.suspend()  # or it might end before its time is up
-    done = mine.epochs(0)
+    done = mine.epochs(second)
     used = int(mine.slurm("squeue", "-h", "-j", job, "-o", "%M").split(":")[0])
     mine.slurm("scontrol", "update", f"jobid={job}", f"timelimit={used + 2}")
     mine.wait(lambda: warned(process), "no warning arrives")
     fault = time.monotonic()
     with suppress(psutil.NoSuchProcess):
         process.resume()
-    assert mine.wait_for_next_attempt(0, process) >= done
-    assert mine.slurm_job(0) == job, "it was submitted anew and not put back into the queue"
+    assert mine.wait_for_next_attempt(second, process) >= done
+    assert mine.slurm_job(second) == job, "it was submitted anew and not put back into the queue"
+    assert mine.resumed_at(first) == EPOCHS, "what its bundle had finished was done again"
     reliability.add(
         9,
         "warned by Slurm, training wrote a checkpoint and had its job put back into the queue",

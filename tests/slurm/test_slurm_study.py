@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3600)]
 def test_on_slurm_it_comes_to_the_same(study: Callable[..., Study], undisturbed: Project) -> None:
     mine = study(*FOLDS)
     mine.result("datasets/digits-maj.h5").unlink()  # to be made where Snakemake runs, and not submitted
+    mine.edit("config.yaml", "scores: [cosine", "scores: [{score: cosine, name: not-of-this-study}")
     mine.start("--until", "summary")
     running = mine.wait(lambda: len(found := mine.queue("RUNNING")) > 1 and found, "no two jobs side by side")
     for job in running:

@@ -73,7 +73,7 @@ class Cluster:
             self.cancel_all()
         for name in reversed(DAEMONS):
             self.stop(name)
-        for process in self._step_managers():  # they would try for minutes to reach their node
+        for process in self.step_managers():  # they would try for minutes to reach their node
             process.kill()
 
     def cancel_all(self) -> None:
@@ -121,9 +121,30 @@ class Cluster:
         if child := self._children.pop(name, None):
             child.wait()
 
+    def break_node(self, node: str) -> None:
+        """Have a node refuse all jobs that are launched there; Slurm drains it when it meets the first."""
+        (self.folder / "run" / f"{node}.broken").touch()
+
+    def mend_node(self, node: str) -> None:
+        """Have a node that was broken take jobs again."""
+        (self.folder / "run" / f"{node}.broken").unlink(missing_ok=True)
+        self._client("scontrol", "update", f"nodename={node}", "state=resume")
+
     def is_running(self, name: str) -> bool:
         """Return whether a daemon is the process that was started as such."""
         return self._process(name) is not None
+
+    def step_managers(self) -> list[psutil.Process]:
+        """Return the processes that look after jobs on the nodes, whether or not their daemon is there."""
+
+        def is_ours(process: psutil.Process) -> bool:
+            try:  # it writes its title over its environment, but listens on a socket in its node's spool
+                sockets = process.net_connections("unix") if process.name() == "slurmstepd" else []
+            except psutil.Error:
+                return False
+            return any(str(socket.laddr).startswith(f"{self.folder}/spool/") for socket in sockets)
+
+        return [process for process in psutil.process_iter() if is_ours(process)]
 
     # --- inside ----------------------------------------------------------------------------------------
 
@@ -168,6 +189,11 @@ class Cluster:
         devices = f"Name=gpu Type=pretend File={self.folder}/dev/gpu[0-{gpus - 1}]"
         (self.folder / "etc" / "gres.conf").write_text(f"AutoDetect=off\nNodeName=gpu1 {devices}\n")
         (self.folder / "etc" / "cgroup.conf").write_text("CgroupAutomount=no\n")
+        prolog = self.folder / "etc" / "prolog"
+        prolog.write_text(
+            f'#!/bin/sh\n[ ! -e {shlex.quote(str(self.folder))}/run/"$SLURMD_NODENAME".broken ]\n'
+        )
+        prolog.chmod(0o755)
         configuration.write_text(text.format(**values))
 
     def _command(self, name: str) -> list[str]:
@@ -225,16 +251,6 @@ class Cluster:
         if process and abs(process.create_time() - created) < 1 and _is_alive(process):
             return process
         return None
-
-    def _step_managers(self) -> list[psutil.Process]:
-        def is_ours(process: psutil.Process) -> bool:
-            try:  # it writes its title over its environment, but listens on a socket in its node's spool
-                sockets = process.net_connections("unix") if process.name() == "slurmstepd" else []
-            except psutil.Error:
-                return False
-            return any(str(socket.laddr).startswith(f"{self.folder}/spool/") for socket in sockets)
-
-        return [process for process in psutil.process_iter() if is_ours(process)]
 
 
 def missing_programs() -> list[str]:
