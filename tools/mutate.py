@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if again and not options.report:
             say(f"{len(chosen) - len(again)} are known, {len(again)} are to be tried")
             kills = [(mutant, known[mutant.key].test) for mutant in chosen if mutant.key in known]
-            try_in(tree, paths, again, kills, options, say)
+            try_in(tree, paths, again, kills, equivalents, options, say)
             known = read_outcomes(options.outcomes)
         outcomes = {mutant: known[mutant.key] for mutant in chosen if mutant.key in known}
     left = report.survivors(outcomes, equivalents)
@@ -185,6 +185,7 @@ def try_in(
     paths: dict[str, Path],
     mutants: Sequence[Mutant],
     kills: Iterable[tuple[Mutant, str]],
+    equivalents: Sequence[report.Equivalent],
     options: argparse.Namespace,
     say: Callable[[str], None],
 ) -> None:
@@ -217,15 +218,16 @@ def try_in(
         selection: Selection,
         start: Callable[[Mutant, Sequence[str], float, int], None],
     ) -> None:
-        """Try all quickly, and what survives for longer."""
+        """Try all quickly, and what survives and should not for longer."""
         for budget in (options.quick, options.budget):
 
             def fork(mutant: Mutant, chosen: Sequence[str], pipe: int, budget: float = budget) -> None:
                 start(mutant, chosen, budget, pipe)
 
             done = trial.try_all(these, selection, fork, workers=options.workers, budget=budget)
-            these = [mutant for mutant, outcome in write(done) if outcome.result == "survived"]
-            say(f"{len(these)} survived {budget:g} s")
+            alive = [mutant for mutant, outcome in write(done) if outcome.result == "survived"]
+            these = [mutant for mutant in alive if not any(entry.fits(mutant) for entry in equivalents)]
+            say(f"{len(alive)} survived {budget:g} s, and {len(these)} of them should not")
 
     def hot(loop: Loop) -> None:
         """Measure the tests, try what can be exchanged, and leave the rest to the outer process."""
