@@ -45,12 +45,12 @@ _LATEX = {
 _UPRIGHT, _SIDEWAYS = 345, 550
 """Points of a line of the class article at 10 pt, and of one of a page on its side."""
 _SIZES = {
-    False: (("small", 4.2), ("footnotesize", 3.8)),
-    True: (("small", 4.2), ("footnotesize", 3.8), ("scriptsize", 3.6), ("tiny", 3.1)),
+    False: (("small", 4.4), ("footnotesize", 4.0)),
+    True: (("small", 4.4), ("footnotesize", 4.0), ("scriptsize", 3.8), ("tiny", 3.3)),
 }
-"""Sizes of letters, and how many points a letter of each is wide in the mean."""
-_SEPARATION = 2
-"""Points on either side of a column that must be narrow."""
+"""Sizes of letters, and how many points a letter of each is wide, rather too many."""
+_SEPARATION, _LEAST_SEPARATION = 6, 2
+"""Points on either side of a column: what LaTeX has, and what it can be."""
 _ROWS_OF_A_PAGE = 40
 
 
@@ -170,7 +170,7 @@ def latex(printed: Printed) -> str:
     sides = ["r" if right else "l" for right in printed.numeric]
     heading = " & ".join(_stacked(lines, side) for lines, side in zip(titles, sides, strict=True)) + r" \\"
     letters = sum(max([width, *map(len, lines)]) for width, lines in zip(widths, titles, strict=True))
-    size, wide = _fitting(letters, len(widths))
+    size, wide, separation = _fitting(letters, len(widths))
     caption = rf"\caption{{{_latex(printed.caption)}}}"
     head = [r"\toprule", heading, r"\midrule"]
     rows = [" & ".join(row) + r" \\" for row in cells]
@@ -188,7 +188,7 @@ def latex(printed: Printed) -> str:
         ]
         return "\n".join([r"% needs \usepackage{booktabs}", *lines]) + "\n"
     lines = [
-        rf"\begingroup\{size}\setlength{{\tabcolsep}}{{{_SEPARATION}pt}}\setlength{{\LTcapwidth}}{{\linewidth}}",
+        rf"\begingroup\{size}\setlength{{\tabcolsep}}{{{separation}pt}}\setlength{{\LTcapwidth}}{{\linewidth}}",
         rf"\begin{{longtable}}{{{''.join(sides)}}}",
         rf"{caption} \\",
         *head,
@@ -207,13 +207,14 @@ def latex(printed: Printed) -> str:
     return "\n".join([rf"% needs \usepackage{{{packages}}}", *lines]) + "\n"
 
 
-def _fitting(letters: int, columns: int) -> tuple[str, bool]:
-    """Return the largest size of letters in which a table fits, and whether it must lie on its side."""
-    for wide, room, separation in ((False, _UPRIGHT, 6), (True, _SIDEWAYS, _SEPARATION)):
+def _fitting(letters: int, columns: int) -> tuple[str, bool, int]:
+    """Return the largest letters in which a table fits, whether it lies on its side, and its separation."""
+    for wide, room, least in ((False, _UPRIGHT, _SEPARATION), (True, _SIDEWAYS, _LEAST_SEPARATION)):
         for size, points in _SIZES[wide]:
-            if letters * points + 2 * columns * separation <= room:
-                return size, wide
-    return _SIZES[True][-1][0], True
+            separation = int((room - letters * points) / (2 * columns))
+            if separation >= least:
+                return size, wide, min(separation, _SEPARATION)
+    return _SIZES[True][-1][0], True, _LEAST_SEPARATION
 
 
 def _wrapped(title: str, width: int) -> list[str]:
