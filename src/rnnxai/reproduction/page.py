@@ -118,9 +118,9 @@ def _claims(evidence: Evidence) -> Iterator[str]:
     yield (
         "Differences are taken within folds; in brackets their interval, corrected for the training data "
         "that folds share and for the number of differences of a claim on a data set (Holm). *Supported*: "
-        "every difference that has run is separated from 0 in the claimed direction; *contradicted*: each "
-        "separated one points the other way; *mixed*: some do; *not separated*: not all are, and none "
-        "points the other way."
+        "every difference that has run is separated from 0 in the claimed direction; *in part*: some "
+        "are, and none the other way; *contradicted*: each separated one points the other way; *mixed*: some "
+        "do; *not separated*: none is."
     )
     for number, (claim, finding) in enumerate(judge(evidence), 1):
         yield f"### {number}. {claim.says}"
