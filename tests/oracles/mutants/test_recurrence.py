@@ -176,6 +176,35 @@ def test_gradients_of_recurrent_modules(kind, options):
     torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor"), x * gradient)
 
 
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_gradients_of_packed_sequences_read_both_ways(kind):
+    """Going backward, the longest sequence begins first and the others join it."""
+    torch.manual_seed(0)
+    net = PackedBoth(kind).double()
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    leaf = x.clone().requires_grad_()
+    packed = [nn.utils.rnn.pack_padded_sequence(v, [4, 3, 1], batch_first=True) for v in (x, leaf)]
+    (gradient,) = torch.autograd.grad(net(packed[1])[:, 1].sum(), leaf)
+    found = rnnxai.explain(net, packed[0], 1, "taylor")
+    rows, _ = nn.utils.rnn.pad_packed_sequence(found, batch_first=True)
+    torch.testing.assert_close(rows, x * gradient)
+
+
+class PackedBoth(nn.Module):
+    """Read all outputs of two layers in both directions, and their last states."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.recurrent = getattr(nn, kind)(4, 3, 2, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, packed):
+        outputs, last = self.recurrent(packed)
+        outputs, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
+        hidden = last[0] if isinstance(last, tuple) else last
+        return self.out(outputs.sum(1)) + hidden.mean(0)
+
+
 class Both(nn.Module):
     """A recurrent module whose first axis is the batch, and a layer that reads the mean of its outputs."""
 

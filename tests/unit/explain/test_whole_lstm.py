@@ -19,6 +19,10 @@ ASKED = {
     "lrp-0": ("lrp-0", {}),
     "lrp-eps": ("lrp-eps", {"epsilon": 0.05}),
     "another rule above": ("lrp", {"rules": {"dense": "lrp-gamma", "*": "lrp-0"}}),
+    "another rule at the input": (
+        "lrp",
+        {"rules": {"input": {"rule": "lrp-eps", "epsilon": 0.05}, "*": "lrp-0"}},
+    ),
     "composite": ("lrp", {"rules": {"recurrent": "lrp-eps", "*": "lrp-0"}}),
 }
 
@@ -73,6 +77,25 @@ def test_a_state_given_before_silence(runs):
     assert runs
     right, _ = rnnxai.explain(model, x, 1, "lrp-0", forward_args=(state,), return_ledger=True)
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
+
+
+def test_a_content_that_cancels(runs):
+    """c = f c_0 + i g = -tanh(1) / 2 + tanh(1) / 2 = 0: what it holds is halved, and g = tanh(x) gets 3."""
+    model = torch.nn.Sequential(torch.nn.LSTM(1, 1, bias=False), Hidden(), torch.nn.Linear(1, 1)).double()
+    with torch.no_grad():
+        model[0].weight_hh_l0.zero_()
+        model[0].weight_ih_l0.copy_(torch.tensor([[0.0], [0.0], [1.0], [0.0]]))
+        model[2].bias.fill_(6.0)
+    one = torch.ones(1, 1, 1, dtype=torch.float64)
+    model[0].register_forward_pre_hook(lambda module, given: (*given, (0 * one, -torch.tanh(one))))
+    found = rnnxai.explain(model, one, 0, "lrp", rules={"dense": "lrp-w2", "*": "lrp-0"})
+    assert runs
+    assert found.item() == pytest.approx(3)
+
+
+class Hidden(torch.nn.Module):
+    def forward(self, pair):
+        return pair[0][-1]
 
 
 @pytest.mark.parametrize(

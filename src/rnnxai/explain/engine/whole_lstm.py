@@ -70,7 +70,7 @@ class WholeLSTM:
 
     def __post_init__(self) -> None:
         name, one = self.candidate.name, self.weights[0].new_tensor(1.0)
-        self.content = Layer(name, "sum", Elementwise(), [one, one], even=True)
+        self.content = Layer(name, "sum", Elementwise(), [one, one])
         self.reading = Reading(
             frozenset({self.inputs.part.domain, Domain.SIGNED}), is_input=self.inputs.part.is_input
         )
