@@ -16,6 +16,7 @@ from small_study import Project
 
 T = TypeVar("T")
 PATIENCE = 900.0  # seconds: nothing here takes half as long, unless the machine is very busy
+IMPATIENT = Path(__file__).with_name("impatient.py")
 NETWORK = "digits-maj/shallow/t3"
 FOLDS = [0, 1]
 EPOCHS = 48
@@ -53,7 +54,7 @@ class Study(Project):
     def command(self, *arguments: str) -> list[str]:
         study = ["--profile", "profiles/slurm", "--configfile", "study.yaml", "--replace-workflow-config"]
         quick = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "30"]
-        return [sys.executable, "-m", "snakemake", *arguments, *study, *quick]
+        return [sys.executable, str(IMPATIENT), *arguments, *study, *quick]
 
     def environment(self) -> dict[str, str]:
         return super().environment() | self.cluster.environment()
