@@ -13,7 +13,7 @@ from rnnxai.errors import Error
 from rnnxai.explain.engine.inputs import Inputs
 from rnnxai.explain.engine.plan import Plan, Target
 from rnnxai.explain.engine.recording import Recording, in_classes
-from rnnxai.explain.engine.samples import number, per_sample
+from rnnxai.explain.engine.samples import per_sample
 from rnnxai.explain.ledger import Ledger
 from rnnxai.explain.strategy import Noise, Occlusion, StraightPath, Strategy
 
@@ -167,15 +167,14 @@ class Batch:
         return found.view(tokens.shape)
 
     def _sums(self, relevance: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        like = self.recording.leaf
-        numbers = self.inputs.numbers(like) if relevance.shape == like.shape else number(relevance)
+        numbers = self.inputs.numbers(self.recording.leaf)
         return per_sample(relevance, numbers, len(self.inputs)).cpu().numpy()
 
     def _gradient(self, strategy: Strategy, data: Tensor) -> Tensor:
         """Return the gradient of the explained score elsewhere than at the inputs themselves."""
         elsewhere = replace(self.inputs, values=self.inputs.like(data))
         recording = Recording(self.plan, elsewhere)
-        return recording.walk_back(replace(strategy, sampling=None), self.begin(strategy))[0]
+        return recording.walk_back(strategy, self.begin(strategy))[0]
 
     def _along(self, path: StraightPath, strategy: Strategy) -> Tensor:
         x = self._floating("integrated gradients")
