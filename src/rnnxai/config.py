@@ -31,6 +31,7 @@ from rnnxai.config_sections import (
     TrainJobSettings,
 )
 from rnnxai.data.source import needs_folder
+from rnnxai.data.thesis import thesis_shows
 from rnnxai.errors import Error
 from rnnxai.models.zoo import MODELS
 from rnnxai.plugins import add_folders, constant
@@ -235,6 +236,24 @@ def _pooling(config: Config, dataset: str, architecture: str, steps: int) -> str
         return None
 
 
+def _in_figures(config: Config) -> Iterator[str]:
+    if config.figures.choice != "thesis":
+        return
+    if config.archive.maps != "all":
+        yield (
+            f"archive.maps: {config.archive.maps} keeps the samples of figures.choice: thesis by chance "
+            "alone; allowed with it: all"
+        )
+    split = {
+        name for each in config.experiments.values() if "quality" in each.folds for name in each.datasets
+    }
+    if not any(thesis_shows(config.datasets[name]) for name in split & set(config.datasets)):
+        yield (
+            "figures.choice: thesis shows samples of the fixed split (folds: [quality]) of MNIST and "
+            "FashionMNIST, and no experiment has these; allowed: rule"
+        )
+
+
 def _elsewhere(config: Config) -> Iterator[str]:
     for dataset in config.accuracy_gate:
         if dataset not in config.datasets:
@@ -249,5 +268,14 @@ def _elsewhere(config: Config) -> Iterator[str]:
         )
 
 
-CHECKS = (_in_experiments, _in_cells, _in_explainers, _in_scores, _in_comparisons, _in_overrides, _elsewhere)
+CHECKS = (
+    _in_experiments,
+    _in_cells,
+    _in_explainers,
+    _in_scores,
+    _in_comparisons,
+    _in_overrides,
+    _in_figures,
+    _elsewhere,
+)
 """What no single value shows: each yields one line for each thing that does not fit the rest."""

@@ -290,7 +290,8 @@ class FigureSettings(Settings):
     samples: int = Field(6, ge=1, le=24, description="Samples in a heatmap grid.")
     choice: Literal["rule", "thesis"] = Field(
         "rule",
-        description="Samples by rule (first right of each class, best, median, worst), or the thesis' own.",
+        description="Samples by rule (first right of each class, best, median, worst), or the thesis' own "
+        "of the fixed split of its data sets; that needs archive.maps: all.",
     )
     step_class: int = Field(1, ge=0, description="Class whose relevance per step is drawn for single images.")
     overview: tuple[Architecture, ...] = Field(

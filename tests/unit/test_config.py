@@ -260,6 +260,39 @@ REFUSED = {
 }
 
 
+def of_thesis(**datasets: object) -> dict:
+    """Return the configuration of a study of MNIST whose figures show the thesis' samples."""
+    config = changed("figures", {"choice": "thesis"})
+    config["datasets"] = {"mnist-maj": {"source": "mnist", **datasets}}
+    config["experiments"]["majority"] |= {"datasets": ["mnist-maj"], "folds": ["quality", 0]}
+    return config
+
+
+def test_samples_of_the_thesis_need_all_maps() -> None:
+    config = of_thesis()
+    with pytest.raises(
+        Error, match=r"archive\.maps: 1000 keeps the samples of figures\.choice: thesis by"
+    ) as e:
+        check_config(config)
+    assert str(e.value).endswith("allowed with it: all")
+    assert check_config(config | {"archive": {"maps": "all"}}).figures.choice == "thesis"
+    assert check_config(config | {"figures": {"choice": "rule"}}).archive.maps == 1000
+
+
+@pytest.mark.parametrize("change", ["seed", "leak_free", "blocks", "folds"])
+def test_samples_of_the_thesis_need_its_data_and_split(change: str) -> None:
+    config = of_thesis(
+        **{"seed": {"seed": 1}, "leak_free": {"leak_free": True}, "blocks": {"blocks": 5}}.get(change, {})
+    )
+    config["archive"] = {"maps": "all"}
+    if change == "folds":
+        config["experiments"]["majority"]["folds"] = [0]
+    with pytest.raises(
+        Error, match=r"figures\.choice: thesis shows samples of the fixed split .* allowed: rule"
+    ):
+        check_config(config)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_wrong_value_is_named_with_what_is_allowed(name: str) -> None:
     path, value, message = REFUSED[name]

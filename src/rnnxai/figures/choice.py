@@ -1,6 +1,5 @@
 """Which samples a figure shows: by rule, or those of the thesis; never by hand."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rnnxai.data.dataset import Dataset
+from rnnxai.data.thesis import THESIS, thesis_shows
 from rnnxai.errors import Error
 
 Rows = npt.NDArray[np.int64]
@@ -19,14 +19,6 @@ class Chosen(NamedTuple):
     row: int
     why: str
 
-
-THESIS: Mapping[tuple[str, str], tuple[int, ...]] = {
-    ("mnist", "columns"): (8915, 1318, 7221, 7540),  # Figures 2.14 and 3.4
-    ("fashion-mnist", "columns"): (588, 314, 47, 145),  # Figures 2.14 and 3.5
-    ("mnist", "majority"): (9407, 913, 1898),  # Figures 3.11, 3.17, 3.19 and 3.20
-    ("fashion-mnist", "majority"): (3696, 2862, 7206),
-}
-"""Samples that the thesis shows, by source and task: numbers within the test set of the fixed split."""
 
 EXTREMES = ("best", "median", "worst")
 
@@ -86,9 +78,9 @@ def of_thesis(rows: Rows, dataset: Dataset) -> list[Chosen]:
         If the thesis shows none of this data set, or none of them is among the rows.
     """
     definition = dataset.definition
-    numbers = THESIS.get((definition.source, definition.task), ())
-    if not numbers or (definition.blocks, definition.repeats, definition.seed) not in {(3, 1, 0), (1, 1, 0)}:
-        raise Error(f"the thesis shows no samples of: {definition.title}; choose them by rule")
+    if not thesis_shows(definition):
+        raise Error(f"the thesis shows no samples of: {definition.title}; set figures.choice: rule")
+    numbers = THESIS[definition.source, definition.task]
     shown = dataset.rows("quality", "test")[list(numbers)]
     found = [
         Chosen(int(row), f"thesis {number}")
@@ -98,6 +90,6 @@ def of_thesis(rows: Rows, dataset: Dataset) -> list[Chosen]:
     if not found:
         raise Error(
             f"rows {', '.join(map(str, shown))}, which the thesis shows, have no full map in these archives; "
-            "keep all maps (archive: {maps: all}) of the fixed split, or choose by rule"
+            "set archive.maps: all, or figures.choice: rule"
         )
     return found

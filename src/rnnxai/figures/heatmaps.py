@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnxai.data.dataset import Dataset
+from rnnxai.data.thesis import thesis_shows
 from rnnxai.errors import Error
 from rnnxai.figures import style
 from rnnxai.figures.cells import Cell
@@ -49,7 +50,8 @@ def draw(
     samples : int
         How many columns; fewer if not so many samples have a map in every archive.
     choice : {"rule", "thesis"}
-        How samples are chosen.
+        How samples are chosen. Where the thesis shows none, of other data sets than its own and of folds,
+        it is by rule.
     positive : bool
         Draw only the positive part, of the explainers that give signs (of all, if none does).
 
@@ -72,6 +74,8 @@ def draw(
         raise Error(f"samples is {samples}; a grid needs at least one")
     dataset = Dataset.open(dataset_path)
     explained = Explained.read(dataset_path, dataset, archives)
+    if choice == "thesis" and not _of_thesis(dataset, explained):
+        choice = "rule"
     chosen = _choose(dataset, explained, samples, choice)
     rows = np.array([each.row for each in chosen], dtype=np.int64)
     maps = {cell: explained.maps(cell, rows) for cell in explained.paths}
@@ -96,6 +100,13 @@ def draw_positive(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the positive part of the maps alone (Fig. 3.20), as :func:`draw` does the maps."""
     return draw(dataset_path, archives, samples, choice, positive=True)
+
+
+def _of_thesis(dataset: Dataset, explained: Explained) -> bool:
+    """Return whether what is explained is the fixed split of a data set of the thesis."""
+    return thesis_shows(dataset.definition) and bool(
+        np.isin(explained.rows, dataset.rows("quality", "test")).all()
+    )
 
 
 def _choose(

@@ -4,8 +4,9 @@ import pytest
 from rnnxai.data.dataset import Dataset
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.source import Source
+from rnnxai.data.thesis import THESIS
 from rnnxai.errors import Error
-from rnnxai.figures.choice import EXTREMES, THESIS, by_rule, of_thesis
+from rnnxai.figures.choice import EXTREMES, by_rule, of_thesis
 
 LABELS = np.tile(np.arange(5), 20)
 ROWS, RIGHT, UNSCORED = np.arange(100), np.zeros(100, int), np.full(100, np.nan)
@@ -69,7 +70,7 @@ def test_the_samples_of_the_thesis(task):
     first = chosen[0]
     assert of_thesis(test[test != first.row], dataset) == chosen[1:]
     assert first.why == f"thesis {THESIS['mnist', task][0]}"
-    with pytest.raises(Error, match="which the thesis shows, have no full map in these archives"):
+    with pytest.raises(Error, match=r"no full map in these archives; set archive\.maps: all, or figures"):
         of_thesis(test[:5], dataset)
 
 

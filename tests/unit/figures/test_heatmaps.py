@@ -285,3 +285,10 @@ def test_what_cannot_be_drawn(digits_maj, explain):
 def test_a_grid_that_no_picture_can_hold():
     with pytest.raises(Error, match="ask for fewer samples"):
         Grid(400, (28, 84), None, ["input"]).figure()
+
+
+def test_where_the_thesis_shows_no_samples_they_are_chosen_by_rule(digits_maj, explain_all):
+    archives = explain_all(digits_maj)
+    (_, by_rule), (_, table) = (draw(digits_maj, archives, SAMPLES, choice) for choice in ("rule", "thesis"))
+    assert table.equals(by_rule)
+    assert not table["choice"].str.startswith("thesis").any()
