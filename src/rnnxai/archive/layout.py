@@ -96,8 +96,9 @@ class Layout:
 def stored_rows(samples: int, maps: Literal["all"] | int, seed: int) -> npt.NDArray[np.int64]:
     """Choose the sample rows whose full map is kept.
 
-    The rows depend on `samples` and `seed` alone, so every explainer and architecture keeps the same
-    ones, and a larger number keeps the rows of a smaller one and adds to them.
+    The first row is kept before all others, because it is what viewers open on; the rest is drawn. The rows
+    depend on `samples` and `seed` alone, so every explainer and architecture keeps the same ones, and a
+    larger number keeps the rows of a smaller one and adds to them.
 
     Parameters
     ----------
@@ -121,5 +122,6 @@ def stored_rows(samples: int, maps: Literal["all"] | int, seed: int) -> npt.NDAr
         return np.arange(samples, dtype=np.int64)
     if isinstance(maps, bool) or not isinstance(maps, int) or maps < 0:
         raise Error(f'maps is {maps!r}; it must be "all" or a whole number from 0')
-    order = np.random.default_rng(seed).permutation(samples)
+    drawn = np.random.default_rng(seed).permutation(samples)
+    order = np.concatenate([drawn[drawn == 0], drawn[drawn != 0]])
     return np.sort(order[:maps]).astype(np.int64)

@@ -128,6 +128,13 @@ def test_stored_rows_depend_on_the_seed_and_grow_by_adding():
     assert set(stored_rows(50, 10, 3)) < set(stored_rows(50, 20, 3))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_viewer_that_opens_on_the_first_row_has_a_map_to_show(seed):
+    assert stored_rows(50, 1, seed).tolist() == [0]
+    assert stored_rows(50, 5, seed)[0] == 0
+    assert stored_rows(50, 0, seed).size == 0
+
+
 @pytest.mark.parametrize("maps", [-1, "some", True, 2.5])
 def test_stored_rows_refuse_other_requests(maps):
     with pytest.raises(Error, match="maps is"):
