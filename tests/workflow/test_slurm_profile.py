@@ -1,6 +1,8 @@
 """What the profile for Slurm asks for; that needs no Slurm. tests/slurm/ has the jobs themselves."""
 
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,6 +48,21 @@ def test_jobs_ask_for_what_they_need(project: Profile) -> None:
     }
     assert "runtime=240" in jobs["train_0"]  # nothing is measured yet
     assert "--signal=USR1@" in jobs["train_0"]
+
+
+def test_jobs_have_the_configuration_of_their_study(
+    project: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that only config.yaml has are none of it, but jobs are not told --replace-workflow-config."""
+    monkeypatch.setenv("RNNXAI_CONFIG", json.dumps(STUDY | {"explainers": [["lrp-eps"]]}))
+    as_a_job = ["--dry-run", "--mode", "remote", "--profile", "none", "--cores", "1"]
+    command = [sys.executable, "-m", "snakemake", *as_a_job]
+    said = subprocess.run(
+        command, cwd=project.folder, env=project.environment(), capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
+    explained = {rule for rule, _ in described(said.stdout + said.stderr) if rule.startswith("explain")}
+    assert explained == {"explain_lrp_eps"}
 
 
 def test_time_limits_come_from_what_was_measured(project: Profile) -> None:

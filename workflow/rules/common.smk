@@ -32,10 +32,10 @@ from rnnxai.study import (
 
 # Every job reads these files anew. Snakemake hands it the configuration files, but not --replace-workflow-config,
 # without which keys of config.yaml would come in that the study does not have.
-NOTED_CONFIG = "RNNXAI_CONFIG"  # variable by which jobs know where the configuration is noted
-if not workflow.is_main_process and NOTED_CONFIG in environ:
+WHOLE_CONFIG = "RNNXAI_CONFIG"  # variable by which jobs know the configuration of their study
+if not workflow.is_main_process and WHOLE_CONFIG in environ:
     config.clear()
-    config.update(yaml.safe_load(Path(environ[NOTED_CONFIG]).read_text(encoding="utf-8")))
+    config.update(json.loads(environ[WHOLE_CONFIG]))
 
 try:
     STUDY = Study(check_config(config))
@@ -44,6 +44,7 @@ except Error as error:
 
 CONFIG = STUDY.config
 config.update(CONFIG.model_dump(mode="json"))  # jobs see every key, those left out too
+environ[WHOLE_CONFIG] = json.dumps(config)
 RESULTS = CONFIG.results
 LOCKS = f"{RESULTS}/.jobs"
 LOCK = f"{RESULTS}/.lock"
@@ -119,11 +120,9 @@ def take_over():
 
 
 def note_study():
-    """Keep the configuration beside the results, where `rnnxai report` and jobs look for it."""
+    """Keep the configuration beside the results, where `rnnxai report` looks for it."""
     text = yaml.safe_dump(CONFIG.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
-    path = Path(RESULTS, "config.yaml").absolute()
-    write_text(path, text)
-    environ[NOTED_CONFIG] = str(path)
+    write_text(f"{RESULTS}/config.yaml", text)
 
 
 # This file is read by the main Snakemake and once more for every job. A job of a Snakemake that is gone, which
