@@ -93,6 +93,11 @@ def test_a_content_that_cancels(runs):
     assert found.item() == pytest.approx(3)
 
 
+class Outputs(torch.nn.Module):
+    def forward(self, pair):
+        return pair[0].sum(1)
+
+
 class Hidden(torch.nn.Module):
     def forward(self, pair):
         return pair[0][-1]
@@ -146,6 +151,18 @@ def test_sequences_of_different_lengths_go_step_by_step(runs):
         right = rnnxai.explain(model, alone, 1, "lrp-0").data
         torch.testing.assert_close(found[:length, sample], right, rtol=1e-10, atol=1e-13)
     assert len(runs) == len(lengths)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_projected_states_go_step_by_step(runs):
+    torch.manual_seed(1)
+    lstm = torch.nn.LSTM(5, 7, proj_size=3, batch_first=True)
+    model = torch.nn.Sequential(lstm, Outputs(), torch.nn.Linear(3, 3)).double()
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    found = rnnxai.explain(model, x, 1, "lrp-0")
+    assert not runs
+    right, _ = rnnxai.explain(model, x, 1, "lrp-0", return_ledger=True)
+    torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
 
 
 OTHERS = {
