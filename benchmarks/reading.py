@@ -5,10 +5,10 @@ blobs of either sign, noise, and zeros. Memory is what ``rnnxai inspect`` needs 
 needs for 16 samples, in its own process and in the one that verifies.
 """
 
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,11 +128,17 @@ def whole(path: Path, rounds: int) -> dict[str, dict[str, Any]]:
         if found := verify(path):
             raise SystemExit(f"{path}: {found}")
 
-    times = interleaved({"read": Variant(read), "verify": Variant(check)}, rounds, time.perf_counter)
+    times = interleaved({"read": Variant(read), "verify": Variant(check)}, rounds, cpu_of_all)
     return {
-        name: {"s": float(np.median(times.seconds[name])), "times reading": times.ratio(name, "read")}
+        name: {"CPU s": float(np.median(times.seconds[name])), "times reading": times.ratio(name, "read")}
         for name in times.seconds
     }
+
+
+def cpu_of_all() -> float:
+    """Return the CPU seconds of this process and of those that it has waited for."""
+    own, ended = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
 
 
 def memory(path: Path) -> tuple[int, int]:
