@@ -74,6 +74,15 @@ def test_a_projected_constant_is_named():
         rnnxai.explain(net, torch.zeros(2, 1, 3, 8), 0, "lrp-eps")
 
 
+def test_our_own_networks_know_the_range_of_their_pixels():
+    net = rnnxai.build_model("shallow", image_size=(3, 8), steps=4, classes=3, hidden=7, recurrent=5, seed=0)
+    images = torch.rand(2, 1, 3, 8, generator=torch.Generator().manual_seed(0))
+    found = rnnxai.explain(net, images, 1, "dtd")
+    assert found.any()
+    torch.testing.assert_close(found, rnnxai.explain(net, images, 1, "dtd", bounds=(-1, 1)))
+    assert not found.equal(rnnxai.explain(net, images, 1, "dtd", bounds=(0, 1)))
+
+
 def test_the_steps_of_our_own_networks():
     """The recurrent layer first acts at the second step."""
     net = rnnxai.build_model("shallow", image_size=(3, 8), steps=4, classes=3, hidden=7, recurrent=5, seed=0)
