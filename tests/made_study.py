@@ -55,7 +55,7 @@ def make_study(folder: Path) -> Study:
     tables = []
     for case in study.cases:
         _train(case, places)
-        for group, members in study.groups.items():
+        for group, members in study.groups_of(case).items():
             archives = {member.name: places.archive(case, member.name) for member in members}
             for explainer, path in archives.items():
                 _explain(case, explainer, datasets[case.dataset], places.dataset(case.dataset), path)

@@ -16,7 +16,7 @@ from rnnxai.config_sections import (
     DataSettings,
     Definition,
     Experiment,
-    ExplainerSettings,
+    ExplainerGroup,
     FigureSettings,
     Folder,
     ImportFolder,
@@ -55,7 +55,7 @@ class Config(Settings):
     train_job: TrainJobSettings = TrainJobSettings()
     folds_per_job: int = Field(1, ge=1, le=64, description="Folds that one job trains as a stack.")
     overrides: tuple[Override, ...] = ()
-    explainers: tuple[Annotated[tuple[ExplainerSettings, ...], Field(min_length=1)], ...] = Field(
+    explainers: tuple[ExplainerGroup, ...] = Field(
         min_length=1, description="Groups: a group is one job and one forward pass."
     )
     archive: ArchiveSettings = ArchiveSettings()
@@ -135,6 +135,11 @@ def read_config(path: str | Path, instead: Mapping[str, Any] | None = None) -> C
     return check_config({**values, **(instead or {})})
 
 
+def groups_of(config: Config, experiment: Experiment) -> tuple[ExplainerGroup, ...]:
+    """Return the groups of explainers of an experiment: its own, or those of the study."""
+    return config.explainers if experiment.explainers is None else experiment.explainers
+
+
 def train_settings(config: Config, dataset: str, architecture: str, steps: int) -> TrainSettings:
     """Return the training settings of a network, overrides applied in order."""
     network = {"dataset": dataset, "architecture": architecture, "steps": steps}
@@ -172,9 +177,24 @@ def _in_experiments(config: Config) -> Iterator[str]:
 
 
 def _in_explainers(config: Config) -> Iterator[str]:
-    names = [explainer.name for group in config.explainers for explainer in group]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"explainers: {name} stands there twice; names must differ"
+    """Check that a name is one explainer's, and that it is in one group, for every architecture."""
+    groups: dict[str, list[ExplainerGroup]] = {}
+    for experiment in config.experiments.values():
+        for architecture in dict.fromkeys(experiment.architectures):
+            others = groups.get(architecture, [])  # of other experiments, which may ask for the same
+            new = [group for group in groups_of(config, experiment) if group not in others]
+            groups[architecture] = others + new
+    seen: set[str] = set()
+    for architecture, own in groups.items():
+        names = [explainer.name for group in own for explainer in group]
+        for name in sorted({name for name in names if names.count(name) > 1} - seen):
+            seen.add(name)
+            yield f"explainers: {name} stands there twice for {architecture}; names must differ"
+    named: dict[str, ExplainerGroup] = {}
+    for group in (group for own in groups.values() for group in own):
+        name = "+".join(explainer.name for explainer in group)
+        if named.setdefault(name, group) != group:
+            yield f"explainers: {name} is not the same everywhere; groups with other options need other names"
 
 
 def _in_scores(config: Config) -> Iterator[str]:

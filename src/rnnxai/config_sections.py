@@ -152,34 +152,6 @@ class ArchitectureSettings(Settings):
         return self
 
 
-class Experiment(Settings):
-    """Every combination of these is one network, trained, explained and scored."""
-
-    datasets: tuple[str, ...] = Field(min_length=1)
-    architectures: tuple[Architecture, ...] = Field(min_length=1)
-    steps: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = Field(
-        min_length=1, description="T, time steps."
-    )
-    folds: tuple[Fold, ...] = Field(
-        min_length=1, description="Folds to run: numbers of the cross-validation, or quality."
-    )
-
-
-class Condition(Settings):
-    """What a network must be for an override to apply."""
-
-    dataset: str | None = None
-    architecture: Architecture | None = None
-    steps: int | None = None
-
-
-class Override(Settings):
-    """Training settings of some networks."""
-
-    when: Condition
-    set: Mapping[str, Any]
-
-
 class ExplainerSettings(Settings):
     """One explanation method, with options and the name its archives get."""
 
@@ -201,6 +173,43 @@ class ExplainerSettings(Settings):
         else:
             make_strategy(self.method, self.options)
         return self
+
+
+ExplainerGroup = Annotated[tuple[ExplainerSettings, ...], Field(min_length=1)]
+"""Explainers of one job and one forward pass."""
+
+
+class Experiment(Settings):
+    """Every combination of these is one network, trained, explained and scored."""
+
+    datasets: tuple[str, ...] = Field(min_length=1)
+    architectures: tuple[Architecture, ...] = Field(min_length=1)
+    steps: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = Field(
+        min_length=1, description="T, time steps."
+    )
+    folds: tuple[Fold, ...] = Field(
+        min_length=1, description="Folds to run: numbers of the cross-validation, or quality."
+    )
+    explainers: tuple[ExplainerGroup, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Groups of explainers of these networks; those of the study, if left out.",
+    )
+
+
+class Condition(Settings):
+    """What a network must be for an override to apply."""
+
+    dataset: str | None = None
+    architecture: Architecture | None = None
+    steps: int | None = None
+
+
+class Override(Settings):
+    """Training settings of some networks."""
+
+    when: Condition
+    set: Mapping[str, Any]
 
 
 class ScoreSettings(Settings):

@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import product
 from typing import NamedTuple
 
-from rnnxai.config import Config, train_settings
-from rnnxai.config_sections import ArchitectureSettings, ExplainerSettings, ScoreSettings
+from rnnxai.config import Config, groups_of, train_settings
+from rnnxai.config_sections import (
+    ArchitectureSettings,
+    Experiment,
+    ExplainerGroup,
+    ExplainerSettings,
+    ScoreSettings,
+)
 from rnnxai.data.dataset import Fold
 from rnnxai.data.definition import DatasetDefinition
 from rnnxai.data.sources import SOURCES
@@ -51,15 +58,7 @@ class Study:
     @cached_property
     def cases(self) -> list[Case]:
         """Every network once, in the order of the configuration."""
-        cases = (
-            Case(dataset, architecture, steps, fold)
-            for experiment in self.config.experiments.values()
-            for dataset in experiment.datasets
-            for architecture in experiment.architectures
-            for steps in experiment.steps
-            for fold in experiment.folds
-        )
-        return list(dict.fromkeys(cases))
+        return list(self._groups)
 
     @cached_property
     def stacks(self) -> list[Stack]:
@@ -79,9 +78,29 @@ class Study:
         return stacks
 
     @cached_property
-    def groups(self) -> dict[str, tuple[ExplainerSettings, ...]]:
+    def groups(self) -> dict[str, ExplainerGroup]:
         """The explainer groups by name: the names of their members, joined."""
-        return {"+".join(member.name for member in group): group for group in self.config.explainers}
+        return {name: group for groups in self._groups.values() for name, group in groups.items()}
+
+    def groups_of(self, case: Case) -> dict[str, ExplainerGroup]:
+        """Return the explainer groups of one network, by name."""
+        return self._groups[case]
+
+    def explainers_of(self, case: Case) -> list[ExplainerSettings]:
+        """Return all explainers of one network."""
+        return [member for group in self._groups[case].values() for member in group]
+
+    @cached_property
+    def _groups(self) -> dict[Case, dict[str, ExplainerGroup]]:
+        found: dict[Case, dict[str, ExplainerGroup]] = {}
+        for experiment in self.config.experiments.values():
+            groups = {
+                "+".join(member.name for member in group): group
+                for group in groups_of(self.config, experiment)
+            }
+            for case in _cases(experiment):
+                found.setdefault(case, {}).update(groups)
+        return found
 
     @cached_property
     def datasets(self) -> list[str]:
@@ -132,6 +151,13 @@ def code_of_dataset(definition: DatasetDefinition) -> list[str]:
 def code_of_scores(scores: Iterable[ScoreSettings]) -> list[str]:
     """Return the registry targets and references of some scores."""
     return sorted({SCORES.target(score.score) for score in scores})
+
+
+def _cases(experiment: Experiment) -> Iterator[Case]:
+    for dataset, architecture, steps, fold in product(
+        experiment.datasets, experiment.architectures, experiment.steps, experiment.folds
+    ):
+        yield Case(dataset, architecture, steps, fold)
 
 
 def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:

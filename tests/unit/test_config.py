@@ -448,3 +448,49 @@ def test_explainers_with_options_keep_their_name() -> None:
     study = Study(check_config(config))
     assert list(study.groups) == ["sa+gb-open"]
     assert [member.method for member in study.groups["sa+gb-open"]] == ["sa", "gb"]
+
+
+# --- explainers of an experiment ----------------------------------------------------------------------------
+
+
+def with_own_explainers(architectures: list[str], groups: list) -> dict:
+    config = copy.deepcopy(SMALL)
+    own = {"architectures": architectures, "explainers": groups}
+    config["experiments"]["own"] = config["experiments"]["majority"] | own
+    return config
+
+
+def test_an_experiment_may_have_explainers_of_its_own() -> None:
+    study = Study(check_config(with_own_explainers(["deep"], [["sa"], ["gb", "dtd"]])))
+    shallow, deep = study.cases
+    assert list(study.groups_of(shallow)) == ["sa+dtd"]
+    assert list(study.groups_of(deep)) == ["sa", "gb+dtd"]
+    assert [member.name for member in study.explainers_of(deep)] == ["sa", "gb", "dtd"]
+    assert list(study.groups) == ["sa+dtd", "sa", "gb+dtd"]
+
+
+def test_a_network_of_two_experiments_has_the_explainers_of_both() -> None:
+    study = Study(check_config(with_own_explainers(["shallow", "deep"], [["gb"]])))
+    shallow, deep = study.cases
+    assert list(study.groups_of(shallow)) == ["sa+dtd", "gb"]
+    assert list(study.groups_of(deep)) == ["gb"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "complaint"),
+    [
+        ([["gb", "sa"]], "explainers: sa stands there twice for shallow"),
+        ([[{"method": "gb", "name": "dtd"}]], "explainers: dtd stands there twice for shallow"),
+        ([["gb"], ["gb"]], "explainers: gb stands there twice for shallow"),
+        ([], "experiments.own.explainers"),
+    ],
+)
+def test_explainers_of_one_network_have_names_of_their_own(groups, complaint) -> None:
+    with pytest.raises(Error, match=complaint):
+        check_config(with_own_explainers(["shallow"], groups))
+
+
+def test_groups_of_one_name_are_the_same_everywhere() -> None:
+    groups = [[{"method": "lrp-eps", "name": "sa", "options": {"epsilon": 0.1}}, "dtd"]]
+    with pytest.raises(Error, match=r"sa\+dtd is not the same everywhere"):
+        check_config(with_own_explainers(["deep"], groups))

@@ -210,5 +210,9 @@ def archives_of(group):
 
 
 def every_archive():
-    paths = [path for group in STUDY.groups for path in archives_of(group).values()]
-    return [path.format(**case._asdict()) for case in STUDY.cases for path in paths]
+    return [
+        path.format(**case._asdict())
+        for case in STUDY.cases
+        for group in STUDY.groups_of(case)
+        for path in archives_of(group).values()
+    ]

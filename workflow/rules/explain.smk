@@ -14,6 +14,8 @@ for group, members in STUDY.groups.items():
             f"{RESULTS}/logs/explain/{CASE}/{group}.log",
         benchmark:
             f"{RESULTS}/benchmarks/explain/{CASE}/{group}.tsv"
+        wildcard_constraints:
+            architecture=architectures_of(group),
         group:
             "explain"
         conda:

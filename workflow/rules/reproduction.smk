@@ -11,9 +11,22 @@ def case_of(wildcards):
     return next(case for case in STUDY.cases if path_of(case) == CASE.format(**wildcards))
 
 
+def archives_of_case(case):
+    """Paths of a network's archives by the names of its explainers."""
+    paths = {name: path for group in STUDY.groups_of(case) for name, path in archives_of(group).items()}
+    return {name: path.format(**case._asdict()) for name, path in paths.items()}
+
+
 def identities_of(wildcards):
     case = case_of(wildcards)
-    return canonical({name: IDENTITIES[case, name] for name in EXPLAINERS})
+    return canonical({name: IDENTITIES[case, name] for name in archives_of_case(case)})
+
+
+def scores_of(wildcards):
+    return [
+        SCORE_FILES.format(**wildcards, group=group) + ".scores.csv"
+        for group in STUDY.groups_of(case_of(wildcards))
+    ]
 
 
 # Maps of single images are compared with those of the first architecture that reads them in as many steps.
@@ -30,7 +43,8 @@ def pairs_of(wildcards):
     ours = {(dataset, steps, str(fold)): cases for (dataset, steps, fold), cases in ALIKE.items()}
     first, *others = ours[key]
     for other in others:
-        for name, path in EXPLAINERS.items():
+        archives, theirs = archives_of_case(first), archives_of_case(other)
+        for name in [name for name in archives if name in theirs]:
             yield (
                 {
                     "config": pair_identity(IDENTITIES[first, name], IDENTITIES[other, name]),
@@ -41,8 +55,8 @@ def pairs_of(wildcards):
                     "explainer": name,
                     "other": first.architecture,
                 },
-                path.format(**first._asdict()),
-                path.format(**other._asdict()),
+                archives[name],
+                theirs[name],
             )
 
 
@@ -59,9 +73,9 @@ if REPRODUCTION:
     rule record:
         input:
             network=f"{RESULTS}/models/{CASE}.safetensors",
-            scores=[f"{SCORE_FILES}.scores.csv".replace("{group}", group) for group in STUDY.groups],
+            scores=scores_of,
             dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
-            archives=list(EXPLAINERS.values()),
+            archives=lambda wildcards: list(archives_of_case(case_of(wildcards)).values()),
         output:
             f"{RESULTS}/reproduction/{CASE}.csv",
         log:
@@ -76,7 +90,7 @@ if REPRODUCTION:
             runtime=10,
         params:
             folder=REPRODUCTION.folder,
-            explainers=list(EXPLAINERS),
+            explainers=lambda wildcards: list(archives_of_case(case_of(wildcards))),
             identities=identities_of,
             of_class=CONFIG.figures.step_class,
             code=code("record.py"),

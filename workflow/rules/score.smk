@@ -57,7 +57,7 @@ rule summary:
         rows=[
             f"{SCORE_FILES}.scores.csv".format(**case._asdict(), group=group)
             for case in STUDY.cases
-            for group in STUDY.groups
+            for group in STUDY.groups_of(case)
         ],
     output:
         scores=report(

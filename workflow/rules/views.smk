@@ -108,6 +108,11 @@ def one_of(names):
     return "|".join(map(re.escape, names))
 
 
+def architectures_of(group):
+    """Regular expression of the architectures that a group of explainers explains."""
+    return one_of(dict.fromkeys(case.architecture for case in STUDY.cases if group in STUDY.groups_of(case)))
+
+
 def drawn_together(figures, names):
     """Regular expression of what has these figures and no others."""
     return one_of(name for name, own in figures.items() if own == names)
@@ -150,6 +155,7 @@ def cells(scene, explainers):
         (case.architecture, explainer): EXPLAINERS[explainer].format(**case._asdict())
         for case in cases_of(scene)
         for explainer in explainers
+        if explainer in {member.name for member in STUDY.explainers_of(case)}
     }
 
 
@@ -162,8 +168,9 @@ def references_of(wildcards):
 def every_figure():
     figures = [f"{figure}/{view}" for view, names in SCORE_FIGURES.items() for figure in names]
     figures += [f"{figure}/{scene}" for scene, names in ARCHIVE_FIGURES.items() for figure in names]
-    if CONSERVING:
-        figures += [f"where-did-the-score-go/{scene}" for scene in SCENES]
+    figures += [
+        f"where-did-the-score-go/{name}" for name, scene in SCENES.items() if cells(scene, CONSERVING)
+    ]
     figures += [f"{figure}/{dataset}" for dataset in OVERVIEWS for figure in ("overview", "problem")]
     networks = dict.fromkeys((case.dataset, case.steps) for case in STUDY.cases)
     figures += [f"training-curves/{dataset}-t{steps}" for dataset, steps in networks]

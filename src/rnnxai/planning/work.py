@@ -124,7 +124,7 @@ def _explaining(job: Job, study: Study) -> Work:
     definition = study.config.datasets[dataset]
     settings = study.train_settings(dataset, architecture, steps)
     names = {PurePosixPath(path).name.removesuffix(".attribution.h5") for path in job.outputs}
-    members = [member for group in study.groups.values() for member in group if member.name in names]
+    members = next(group for group in study.groups.values() if {member.name for member in group} == names)
     passes = sum(_passes(member.method, dict(member.options), steps) for member in members)
     samples = _explained(definition, network["fold"])
     row = defaults.of_explaining(study.architecture(architecture).cell)

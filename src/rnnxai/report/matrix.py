@@ -163,7 +163,7 @@ def read_matrix(study: Study, places: Places) -> Matrix:
         )
         cells = {
             member.name: _explained(case, group, member.name, trained, places)
-            for group, members in study.groups.items()
+            for group, members in study.groups_of(case).items()
             for member in members
         }
         networks.append(Network(case, accuracy, gate, trained, cells))

@@ -63,7 +63,7 @@ def _architectures(study: Study) -> Table:
 
 
 def _explainers(study: Study) -> Table:
-    members = [member for group in study.groups.values() for member in group]
+    members = {member.name: member for group in study.groups.values() for member in group}.values()
     rows = [
         [explainer_title(member.name), member.method, METHODS[member.method], _options(member.options)]
         for member in members

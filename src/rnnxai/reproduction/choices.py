@@ -1,7 +1,7 @@
 """What the sources leave open, settled by small studies: a choice, its alternative, and runs under both."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,6 @@ class Choice:
     explainers: tuple[str, ...] = EXPLAINERS
     accuracy: bool = True
     by: str = "published"
-    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 _DENSE = ("shallow", "deep", "r-lstm")
@@ -84,7 +83,6 @@ CHOICES = (
         {"explainer": {"gb": "gb-through-gates"}},
         explainers=("gb",),
         accuracy=False,
-        only={"architecture": ("r-lstm", "r-lstm-sd", "conv-r-lstm-sd", "conv-plus-r-lstm-sd")},
     ),
 )
 
@@ -169,8 +167,7 @@ def recommendation(choice: Choice, settled: pd.DataFrame) -> str:
 
 
 def _concerns(choice: Choice, names: Mapping[str, Any]) -> bool:
-    told = all(names[key] in others for key, others in choice.instead.items() if key != "score")
-    return told and all(names[key] in allowed for key, allowed in choice.only.items())
+    return all(names[key] in others for key, others in choice.instead.items() if key != "score")
 
 
 def _published(published: pd.DataFrame, names: Mapping[str, Any], steps: int) -> float:

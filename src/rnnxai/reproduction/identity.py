@@ -47,11 +47,10 @@ def identity(study: Study, case: Case, explainer: ExplainerSettings) -> str:
 
 def identities(study: Study) -> dict[tuple[Case, str], str]:
     """Return the identity of every network of a study with every explainer, by its name."""
-    explainers = [member for group in study.config.explainers for member in group]
     return {
         (case, explainer.name): identity(study, case, explainer)
         for case in study.cases
-        for explainer in explainers
+        for explainer in study.explainers_of(case)
     }
 
 

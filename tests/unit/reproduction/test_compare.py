@@ -120,7 +120,7 @@ def test_every_published_value_is_one_of_the_study_of_the_repository():
     rows = table[(table["metric"] != "parameters") & (table["metric"] != "ink-per-step")]
     asked = zip(rows["dataset"], rows["architecture"], rows["steps"], rows["folds"] == "quality", strict=True)
     assert set(asked) <= cases
-    explainers = {member.name for group in study.config.explainers for member in group}
+    explainers = {member.name for group in study.groups.values() for member in group}
     assert set(table["explainer"]) - {""} <= explainers
 
 

@@ -190,7 +190,7 @@ def test_choices_name_what_the_study_of_the_repository_has():
     there = {
         "dataset": set(study.datasets),
         "architecture": {case.architecture for case in study.cases},
-        "explainer": {member.name for group in study.config.explainers for member in group},
+        "explainer": {member.name for group in study.groups.values() for member in group},
         "score": {"cosine_zero", *(score.name.replace("-", "_") for score in study.config.scores)},
     }
     for choice in CHOICES:
