@@ -30,6 +30,7 @@ from rnnxai.models.pixels import to_input
 from rnnxai.models.products import choose_products
 from rnnxai.models.zoo import MODELS
 from rnnxai.training.batches import Pixels
+from rnnxai.training.memory import keep_freed_memory
 from rnnxai.training.run import Run
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.step import Step
@@ -215,6 +216,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    keep_freed_memory()  # for the plain loop too
     torch.manual_seed(0)
     clock = clock_of(wanted)
     pixels = Pixels(

@@ -10,7 +10,7 @@ __getattr__, __dir__ = exports(
         "Cell": "rnnxai.models.cells.cell:Cell",
         "Classifier": "rnnxai.models.classifier:Classifier",
         "Convolution": "rnnxai.models.convolution:Convolution",
-        "Dropout": "rnnxai.models.layers:Dropout",
+        "Dropout": "rnnxai.models.dropout:Dropout",
         "build_model": "rnnxai.models.build:build_model",
         "gate": "rnnxai.models.layers:gate",
         "parameter_counts": "rnnxai.models.counts:parameter_counts",

@@ -6,7 +6,9 @@ from torch import Generator, Tensor, nn
 
 from rnnxai.errors import Error
 from rnnxai.models.cells.cell import Cell
-from rnnxai.models.layers import Dropout, PartedLinear, time_step
+from rnnxai.models.dropout import Dropout
+from rnnxai.models.layers import PartedLinear, time_step
+from rnnxai.models.unrolling import unrolling
 
 
 class Classifier(nn.Module):
@@ -80,12 +82,14 @@ class Classifier(nn.Module):
 
     def classify(self, patches: Tensor) -> Tensor:
         """Unroll the cell over patches (K, T, N, features) and return logits (K, N, classes)."""
-        prepared = self.cell.prepare(patches)
-        state = None
-        for step, item in enumerate(prepared):
-            time_step(step, patches)
-            state = self.cell.step(item, state)
-        return self.cell.readout(state)
+        with unrolling() as present:
+            prepared = self.cell.prepare(patches)
+            state = None
+            for step, item in enumerate(prepared):
+                time_step(step, patches)
+                present.steps_left = len(prepared) - step
+                state = self.cell.step(item, state)
+            return self.cell.readout(state)
 
     def draw_masks_from(self, generators: Sequence[Generator]) -> None:
         """Let dropout draw each fold's masks from its own generator, or those of all folds from one."""

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
+from rnnxai.models.unrolling import once
+
 BiasForm = Literal["negative", "plain", "none"]
 INITIAL_NEGATIVE_BIAS = 0.01
 
@@ -125,7 +127,7 @@ class PartedLinear(nn.Module):
         if has_torch_function_variadic(*parts):
             return handle_torch_function(PartedLinear.forward, parts, self, *parts)
         weight: Tensor = self.weight
-        offset = self.offset()
+        offset = self._offset()
         if len(parts) < len(self.columns):
             weight = weight[:, :, : self.columns[len(parts) - 1].stop]
         if fold is not None:
@@ -147,8 +149,10 @@ class PartedLinear(nn.Module):
         if has_torch_function_variadic(x):
             return handle_torch_function(PartedLinear.project, (x,), self, x)
         edge = self.columns[0].stop
-        sums = self._map(x, self.weight[:, :, :edge], self.offset())
-        rest = self.weight[:, :, edge:].contiguous()
+        # Split, not cut out twice: that would fill two gradients of the whole weight and add them.
+        weight, rest = self.weight.split([edge, self.weight.shape[2] - edge], 2)
+        sums = self._map(x, weight, self._offset())
+        rest = rest.contiguous()
         return [Projected(step, rest) for step in sums.unbind(1)]
 
     def complete(self, projected: Any, *rest: Tensor) -> Tensor:
@@ -188,10 +192,15 @@ class PartedLinear(nn.Module):
         """
         raise NotImplementedError
 
+    def _offset(self) -> Tensor | None:
+        return once((id(self), "offset"), self.offset)
+
     def _join(self, parts: Sequence[Tensor]) -> Tensor:
         return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-self.axes)
 
     def _map(self, x: Tensor, weight: Tensor, start: Tensor | None) -> Tensor:
+        if x.dim() == self.axes + 2:
+            return self.weigh(x, weight, start)
         middle, own = x.shape[1 : -self.axes], x.shape[-self.axes :]
         result = self.weigh(x.reshape(len(weight), -1, *own), weight, start)
         return result.reshape(len(weight), *middle, *result.shape[2:])
@@ -216,63 +225,6 @@ class Affine(PartedLinear):
         if start is None:
             return torch.bmm(rows, weight.mT)
         return torch.baddbmm(start.unsqueeze(1) if start.dim() == 2 else start, rows, weight.mT)
-
-
-class Dropout(nn.Module):
-    """Inverted dropout whose folds can draw from streams of their own.
-
-    Parameters
-    ----------
-    p : float
-        Probability that a unit is dropped.
-
-    Attributes
-    ----------
-    generators : sequence of torch.Generator or None
-        One per fold, or a single one whose masks all folds share. None draws from torch's default
-        generator, for each fold anew.
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-        self.generators: Sequence[torch.Generator] | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop units of x (K, ..., units) in training mode, with one draw per element."""
-        if not self.training or self.p == 0:
-            return x
-        return x * self.mask(x)
-
-    def mask(self, x: Tensor) -> Tensor:
-        """Draw a mask of x's shape with values 0 and 1 / (1 - p); K is 1 if all folds share it."""
-        return _bernoulli(x, 1 - self.p, self.generators)
-
-    def extra_repr(self) -> str:
-        """Show the probability."""
-        return f"p={self.p}"
-
-
-def _bernoulli(x: Tensor, keep: float, generators: Sequence[torch.Generator] | None) -> Tensor:
-    """Draw 16 random bits per element, several times faster than ``bernoulli_``.
-
-    One 64-bit draw serves four elements. The threshold is rounded to a multiple of 2**-16, and the
-    surviving units are scaled by the inverse of the probability that results, so the mean is exact.
-    """
-    threshold = round(keep * 2**16)
-    if threshold == 2**16:
-        return torch.ones_like(x)
-    folds, count = x.shape[0], x[0].numel()
-    if generators is not None and len(generators) == 1:
-        folds = 1
-    words = torch.empty(folds, -(-count // 4), dtype=torch.int64, device=x.device)
-    if generators is None:
-        words.random_(-(2**63), None)
-    else:
-        for row, generator in zip(words, generators, strict=True):
-            row.random_(-(2**63), None, generator=generator)
-    lanes = words.view(torch.int16)[:, :count].reshape(folds, *x.shape[1:])
-    return (lanes < threshold - 2**15).to(x.dtype).mul_(2**16 / threshold)
 
 
 def gate(z: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from rnnxai.stages.device import choose_device
 from rnnxai.training.batches import Pixels
 from rnnxai.training.checkpoint import Checkpoint
 from rnnxai.training.loop import Stop, never, train
+from rnnxai.training.memory import keep_freed_memory
 from rnnxai.training.run import Run
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.streams import generators
@@ -68,6 +69,7 @@ def train_stack(
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(mode=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 8 % of a step
+    keep_freed_memory()
     device = choose_device(settings.device)
     folds = list(networks)
     dataset_sha256 = sha256(dataset_path)  # of what is read now; the file may be another one at the end

@@ -70,10 +70,8 @@ class Plain:
         for t, x in enumerate(inputs):
             if t:
                 r = self.layer(f"{core}recurrent", self.drop("h to r", h, t)).relu()  # noqa: F821
-            e = self.drop("e", self.layer(f"{core}encoder", x).relu(), t)
-            h = self.layer(
-                f"{core}hidden", self.drop("e in [e ; r]", e, t), self.drop("r in [e ; r]", r, t)
-            ).relu()
+            e = self.drop("e twice", self.layer(f"{core}encoder", x).relu(), t)
+            h = self.layer(f"{core}hidden", e, self.drop("r in [e ; r]", r, t)).relu()
         o = self.layer(f"{core}decoder", self.drop("last h", h)).relu()
         return self.layer(f"{core}output", o)
 
@@ -149,18 +147,17 @@ def leaky(z):
 def masks_of(architecture, steps=4):
     """Return the names of the masks of a forward pass, in the order in which they are drawn."""
     deep = [
-        "e",
-        "e in [e ; r]",
+        "e twice",
         *(f"{name} {t}" for t in range(1, steps) for name in ("h to r", "r in [e ; r]")),
         "last h",
     ]
-    names = ("e", "e in [e ; r]", "h to r", "r in [e ; r]")
-    stepwise = [f"{name} {t}" for t in range(steps) for name in (names if t else names[:2])]
+    names = ("e twice", "h to r", "r in [e ; r]")
+    stepwise = [f"{name} {t}" for t in range(steps) for name in (names if t else names[:1])]
     return {
         "shallow": [f"h to r {t}" for t in range(1, steps)],
         "deep": deep,
         "deep-v2": ["first", *deep],
-        "deep-sd": ["e", "e in [e ; r]", "r in [e ; r]", "h to r", "last h"],
+        "deep-sd": ["e twice", "r in [e ; r]", "h to r", "last h"],
         "conv-deep": deep,
         "conv-plus-deep": [*stepwise, "last h"],
         "r-lstm": ["e", *(f"h {t}" for t in range(steps))],

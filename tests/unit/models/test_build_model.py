@@ -7,7 +7,7 @@ from rnnxai import MODELS, build_model
 from rnnxai.errors import Error
 from rnnxai.fingerprint import covered
 from rnnxai.models.build import own_options
-from rnnxai.models.layers import Dropout
+from rnnxai.models.dropout import Dropout
 
 ARCHITECTURES = list(MODELS)
 

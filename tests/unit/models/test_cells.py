@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from rnnxai import MODELS, build_model
 from rnnxai.models.build import own_options
-from rnnxai.models.layers import Dropout
+from rnnxai.models.dropout import Dropout
 
 ARCHITECTURES = list(MODELS)
 POOLING = [name for name in ARCHITECTURES if own_options(name)["pooling"]]
@@ -57,8 +57,8 @@ def drawn(monkeypatch):
     """Return the list of all masks as they are drawn."""
     draw, masks = Dropout.mask, []
 
-    def recording(dropout, x):
-        masks.append(draw(dropout, x))
+    def recording(dropout, x, times=1):
+        masks.append(draw(dropout, x, times))
         return masks[-1]
 
     monkeypatch.setattr(Dropout, "mask", recording)

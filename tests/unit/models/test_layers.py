@@ -1,4 +1,4 @@
-"""Affine maps of several parts, dropout masks and initial weights."""
+"""Affine maps of several parts and initial weights."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from rnnxai.models.layers import Affine, Dropout
+from rnnxai.models.layers import Affine
 
 
 def generators(*seeds):
@@ -106,58 +106,3 @@ def test_folds_are_drawn_from_their_own_generators():
     alone.initialise(generators(6))
     assert together.weight[1:2].equal(alone.weight)
     assert not together.weight[0].equal(together.weight[2])
-
-
-def test_dropout_keeps_the_mean_and_the_share():
-    dropout = Dropout(0.2)
-    dropout.generators = generators(0, 1)
-    mask = dropout.mask(torch.ones(2, 1000, 301))
-    keep = round(0.8 * 2**16) / 2**16
-    assert mask.unique().tolist() == pytest.approx([0, 1 / keep], rel=1e-6)
-    for fold in mask:
-        assert (fold > 0).float().mean().item() == pytest.approx(0.8, abs=0.003)
-        assert fold.mean().item() == pytest.approx(1, abs=0.004)
-    each_unit = (mask > 0).float().mean((0, 1))
-    assert (each_unit - 0.8).abs().max() < 5 * math.sqrt(0.16 / 2000)
-
-
-def test_dropout_draws_neighbours_independently():
-    """Four elements share one random word."""
-    dropout = Dropout(0.5)
-    dropout.generators = generators(0)
-    kept = (dropout.mask(torch.ones(1, 40_000)) > 0).double().view(-1, 4)
-    correlation = torch.corrcoef(kept.T) - torch.eye(4)
-    assert correlation.abs().max() < 0.05
-
-
-def test_dropout_of_a_fold_does_not_depend_on_its_neighbours():
-    x = torch.ones(3, 6, 5)
-    together, alone = Dropout(0.5), Dropout(0.5)
-    together.generators, alone.generators = generators(3, 4, 5), generators(4)
-    for _ in range(3):
-        assert together(x)[1:2].equal(alone(x[:1]))
-    masks = together.mask(x)
-    assert not masks[0].equal(masks[2])
-    assert not masks.equal(together.mask(x))
-
-
-def test_dropout_without_generators_follows_torchs_seed():
-    dropout, x = Dropout(0.5), torch.ones(2, 6, 5)
-    torch.manual_seed(3)
-    first = dropout(x)
-    torch.manual_seed(3)
-    assert dropout(x).equal(first)
-    assert not dropout(x).equal(first)
-
-
-@pytest.mark.parametrize("p, training", [(0.5, False), (0.0, True)])
-def test_dropout_that_does_nothing(p, training):
-    dropout, x = Dropout(p).train(training), torch.ones(2, 6, 5)
-    state = torch.get_rng_state()
-    assert dropout(x) is x
-    assert torch.get_rng_state().equal(state)
-
-
-def test_dropout_in_double_precision_scales_exactly():
-    mask = Dropout(0.2).mask(torch.ones(1, 1000, dtype=torch.float64))
-    assert mask.max().item() == 2**16 / round(0.8 * 2**16)

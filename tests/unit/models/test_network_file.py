@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import rnnxai
 from rnnxai.errors import Error
-from rnnxai.models.layers import Dropout
+from rnnxai.models.dropout import Dropout
 from rnnxai.models.weights import load_network, save_network
 
 ABOUT = {"fold": 3, "trained_together": [0, 3], "test_accuracy": 0.5}

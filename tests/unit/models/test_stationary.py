@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnxai.models.layers import Dropout
+from rnnxai.models.dropout import Dropout
 from rnnxai.models.stationary import draw_mask, drop
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rnnxai.models.cells.cell import Cell
-from rnnxai.models.layers import Affine, BiasForm, Dropout
+from rnnxai.models.dropout import Dropout
+from rnnxai.models.layers import Affine, BiasForm
 
 
 class Deep(Cell):
@@ -20,7 +21,8 @@ class Deep(Cell):
         h_t &= \operatorname{relu}(W_h \operatorname{drop}([e_t ; r_t]) + b_h) \\
         z &= W_2 \operatorname{relu}(W_1 \operatorname{drop}(h_T) + b_1) + b_2
 
-    The encoder's units are dropped twice, once by themselves and once in the concatenation.
+    The encoder's units are dropped twice, once by themselves and once in the concatenation: by one mask,
+    which is distributed as the product of two.
     """
 
     def __init__(
@@ -58,10 +60,10 @@ class Deep(Cell):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return e_t (K, ..., encoder) as the concatenation holds it, dropped twice."""
-        return self.dropout(self.dropout(torch.relu(self.encoder(x))))  # type: ignore[no-any-return]
+        return self.dropout.after_relu(self.encoder(x), times=2)
 
     def recall(self, state: Tensor | None) -> tuple[Tensor, ...]:
         """Return r_t (K, N, recurrent) as the concatenation holds it, and nothing at the first step."""
         if state is None:
             return ()
-        return (self.dropout(torch.relu(self.recurrent(self.dropout(state)))),)
+        return (self.dropout.after_relu(self.recurrent(self.dropout(state))),)

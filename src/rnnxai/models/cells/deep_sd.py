@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnxai.models.cells.deep import Deep
-from rnnxai.models.stationary import Mask, draw_mask, drop
+from rnnxai.models.stationary import Mask, draw_mask, drop, drop_after_relu
 
 
 class Prepared(NamedTuple):
@@ -27,23 +27,23 @@ class DeepSD(Deep):
         h_t &= \operatorname{relu}(W_h (m_u [e_t ; r_t]) + b_h) \\
         z &= W_2 \operatorname{relu}(W_1 \operatorname{drop}(h_T) + b_1) + b_2
 
-    :math:`m_e, m_u, m_h` are drawn once per forward pass, for each sample and unit. The last dropout is
-    an ordinary one.
+    :math:`m_e, m_u, m_h` are drawn once per forward pass, for each sample and unit; where two of them meet
+    at :math:`e_t`, their product is. The last dropout is an ordinary one.
     """
 
     def prepare(self, patches: Tensor) -> Sequence[Any]:
         """Draw the masks, encode the pixels of all steps and project them into the hidden layer."""
         encoder, recurrent = (part.stop - part.start for part in self.hidden.columns)
-        own, joined, past, hidden = (
-            draw_mask(self.dropout, patches, units)
-            for units in (encoder, encoder, recurrent, self.hidden.weight.shape[1])
+        own = draw_mask(self.dropout, patches, encoder, times=2)
+        past, hidden = (
+            draw_mask(self.dropout, patches, units) for units in (recurrent, self.hidden.weight.shape[1])
         )
-        e = drop(drop(torch.relu(self.encoder(patches)), own), joined)
+        e = drop_after_relu(self.encoder(patches), own)
         return [Prepared(item, past, hidden) for item in self.hidden.project(e)]
 
     def step(self, prepared: Prepared, state: Tensor | None) -> Tensor:
         """Return h_t (K, N, hidden)."""
         if state is None:
             return torch.relu(self.hidden.complete(prepared.projected))
-        r = torch.relu(self.recurrent(drop(state, prepared.hidden)))
-        return torch.relu(self.hidden.complete(prepared.projected, drop(r, prepared.recurrent)))
+        r = drop_after_relu(self.recurrent(drop(state, prepared.hidden)), prepared.recurrent)
+        return torch.relu(self.hidden.complete(prepared.projected, r))

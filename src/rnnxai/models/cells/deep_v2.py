@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from rnnxai.models.cells.cell import Cell
 from rnnxai.models.cells.deep import Deep
-from rnnxai.models.layers import Affine, BiasForm, Dropout
+from rnnxai.models.dropout import Dropout
+from rnnxai.models.layers import Affine, BiasForm
 
 
 class DeepV2(Cell):
@@ -53,7 +53,7 @@ class DeepV2(Cell):
 
     def prepare(self, patches: Tensor) -> Sequence[Any]:
         """Encode the pixels of all steps twice and project them into the hidden layer."""
-        return self.core.prepare(self.dropout(torch.relu(self.first(patches))))
+        return self.core.prepare(self.dropout.after_relu(self.first(patches)))
 
     def step(self, prepared: Any, state: Tensor | None) -> Tensor:
         """Return h_t (K, N, hidden)."""

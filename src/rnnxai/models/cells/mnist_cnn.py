@@ -9,7 +9,8 @@ from torch.nn.functional import leaky_relu
 
 from rnnxai.models.cells.cell import BiasInit, Cell
 from rnnxai.models.convolution import Convolution, as_images
-from rnnxai.models.layers import Affine, BiasForm, Dropout
+from rnnxai.models.dropout import Dropout
+from rnnxai.models.layers import Affine, BiasForm
 from rnnxai.models.pooling import check_pooling, pool, size_after_pooling
 
 

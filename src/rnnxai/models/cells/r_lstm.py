@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rnnxai.models.cells.cell import Cell
-from rnnxai.models.layers import Affine, BiasForm, Dropout, gate
+from rnnxai.models.dropout import Dropout
+from rnnxai.models.layers import Affine, BiasForm, gate
 
 
 class State(NamedTuple):
@@ -61,7 +62,7 @@ class RLSTM(Cell):
 
     def prepare(self, patches: Tensor) -> Sequence[Any]:
         """Encode the pixels of all steps and project them into gates and candidate."""
-        e = self.dropout(torch.relu(self.encoder(patches)))
+        e = self.dropout.after_relu(self.encoder(patches))
         return list(zip(self.gates.project(e), self.candidate.project(e), strict=True))
 
     def step(self, prepared: Any, state: State | None) -> State:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from rnnxai.models.cells.r_lstm import RLSTM, State, advance
-from rnnxai.models.stationary import Mask, draw_mask, drop
+from rnnxai.models.stationary import Mask, draw_mask, drop, drop_after_relu
 
 
 class Masks(NamedTuple):
@@ -49,4 +48,4 @@ class RLSTMSD(RLSTM):
 
     def encode(self, x: Tensor, masks: Masks) -> Tensor:
         """Return e_t of one step (K, N, encoder), or of all steps (K, T, N, encoder)."""
-        return drop(torch.relu(self.encoder(x)), masks.encoder)
+        return drop_after_relu(self.encoder(x), masks.encoder)

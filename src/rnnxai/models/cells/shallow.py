@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rnnxai.models.cells.cell import Cell
-from rnnxai.models.layers import Affine, BiasForm, Dropout
+from rnnxai.models.dropout import Dropout
+from rnnxai.models.layers import Affine, BiasForm
 
 
 class Shallow(Cell):
