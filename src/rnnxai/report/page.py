@@ -100,6 +100,7 @@ def write_page(
         "names": {
             member.name: explainer_title(member.name) for group in study.groups.values() for member in group
         },
+        "alike": len({tuple(network.cells) for network in matrix}) < 2,
         "colours": data_address("image/png", colour_bar_png()),
     }
     bare = _filled(shown, archives, Kept({key: [] for key in archives.shown}, {}))

@@ -8,7 +8,7 @@ import pytest
 
 from rnnxai.cli import codes
 from rnnxai.cli.main import main
-from rnnxai.config import read_config
+from rnnxai.config import check_config, read_config
 from rnnxai.errors import Error
 from rnnxai.report.page import write_page
 from rnnxai.report.places import Places
@@ -162,6 +162,22 @@ def test_a_study_that_has_just_begun_has_a_page(study):
     text = page_of(study, partial=True)
     assert "missing <b>15</b>" in text
     assert "No figure has been drawn yet." in text and "There is no archive yet." in text
+
+
+def test_networks_with_explainers_of_their_own_have_as_many_marks(tmp_path):
+    network = {"datasets": ["digits-maj"], "steps": [12], "folds": [0]}
+    config = {
+        "results": str(tmp_path),
+        "datasets": {"digits-maj": {"source": "digits"}},
+        "experiments": {
+            "one": network | {"architectures": ["deep"]},
+            "other": network | {"architectures": ["shallow"], "explainers": [["taylor"]]},
+        },
+        "explainers": [["sa", "gb"]],
+    }
+    text = page_of(Study(check_config(config)), partial=True)
+    assert "missing <b>3</b>" in text
+    assert "the explainers of its experiments, a mark for each, among them SA, GB, Taylor" in text
 
 
 def test_the_command(study, capsys):
