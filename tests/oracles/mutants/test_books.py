@@ -224,3 +224,12 @@ def test_what_else_a_model_makes_of_its_tokens_is_constant(dtype):
     words = net.words(tokens[:, [2, 0, 1]]).detach()
     right = (words.flatten(1) * net.out.weight[0].detach()).view(2, 3, 4).sum(2)
     torch.testing.assert_close(found, right[:, [1, 2, 0]])
+
+
+def test_tokens_that_were_joined_are_refused():
+    class Twice(Tokens):
+        def forward(self, tokens):
+            return self.out(self.words(torch.cat([tokens, tokens], 1)).flatten(1)[:, :12])
+
+    with pytest.raises(rnnxai.Error, match="tokens that were changed before"):
+        rnnxai.explain(Twice().double(), torch.tensor([[1, 2, 3]]), 0, "lrp-0")

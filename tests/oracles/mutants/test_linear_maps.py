@@ -72,6 +72,8 @@ CONVOLUTIONS = {
     "same, odd and even": (nn.Conv2d(2, 4, (3, 4), padding="same", dilation=(1, 3)), (4, 10)),
     "steps that do not fit": (nn.Conv1d(2, 4, 3, stride=2, padding=1), (6,)),
     "groups": (nn.Conv1d(2, 4, 3, groups=2), (6,)),
+    "single cells, one of two": (nn.Conv1d(2, 4, 1, stride=2), (6,)),
+    "padding beyond the kernel": (nn.Conv1d(2, 4, 1, padding=1), (6,)),
     "three axes": (nn.Conv3d(2, 4, 2, stride=(1, 2, 1), padding=(1, 0, 1)), (3, 4, 3)),
 }
 
@@ -107,6 +109,32 @@ def test_convolutions(name):
     share = net[3].weight[1].detach() / mass.detach()
     (spread,) = torch.autograd.grad(mass, leaf, share)
     torch.testing.assert_close(found, x * spread)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("name", [name for name in CONVOLUTIONS if name != "padding beyond the kernel"])
+def test_a_convolution_is_a_dense_layer_of_many_zeros(name):
+    """By rules of several terms too: positive and negative inputs, distances to both bounds.
+
+    Units that read nothing but padding are left out: of a dense layer every unit reads every input.
+    """
+    convolution, shape = CONVOLUTIONS[name]
+    rng = torch.Generator().manual_seed(0)
+    x = 3 * torch.rand(2, 2, *shape, generator=rng, dtype=torch.float64) - 1
+    convolution = convolution.double()
+    with torch.no_grad():
+        for values in convolution.parameters():
+            values.copy_(torch.randn(values.shape, generator=rng, dtype=torch.float64))
+    matrix = torch.func.jacrev(lambda x: convolution(x[None]).flatten())(x[0]).flatten(1)
+    dense, out = nn.Linear(*matrix.T.shape).double(), nn.Linear(len(matrix), 2).double()
+    with torch.no_grad():
+        dense.weight.copy_(matrix)
+        dense.bias.copy_(convolution(torch.zeros_like(x[:1])).flatten())
+    nets = nn.Sequential(convolution, nn.Flatten(), out), nn.Sequential(nn.Flatten(), dense, out)
+    for rule, bounds in (("lrp-gamma", None), ("z-b", (-1, 2))):
+        rules = {"input": rule, "*": "lrp-0"}
+        found, right = (rnnxai.explain(net, x, 1, "lrp", rules=rules, bounds=bounds) for net in nets)
+        torch.testing.assert_close(found, right)
 
 
 def options_of(convolution):

@@ -5,9 +5,11 @@ import torch
 from small import assert_closed
 
 import rnnxai
-from rnnxai.explain.engine.plan import Plan
-from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.strategy import make_strategy
+from rnnxai.explain.engine.inputs import Inputs
+from rnnxai.explain.engine.plan import Plan, Target
+from rnnxai.explain.explainer import Batch, explain_batch
+from rnnxai.explain.rules import Epsilon
+from rnnxai.explain.strategy import Strategy, make_strategy
 from rnnxai.models.cells.cell import Cell
 from rnnxai.models.cells.shallow import Shallow
 from rnnxai.models.classifier import Classifier
@@ -58,6 +60,48 @@ def test_steps_that_one_method_reaches_do_not_stay_for_the_next():
         alone = rnnxai.explain(net, images, 0, "lrp-0", gates=gates)
         torch.testing.assert_close(found[gates].relevance, alone)
         assert found[gates].relevance[..., 2:].any() == (gates == "half")
+
+
+class GatedAbove(Gated):
+    """Gated, with another layer behind the first step."""
+
+    def step(self, prepared, state):
+        state = super().step(prepared, state)
+        return torch.relu(self.recurrent(state)) if self.first(prepared) else state
+
+    def first(self, prepared):
+        self.steps = (getattr(self, "steps", 0) + 1) % 4
+        return self.steps == 1
+
+
+class Refusing:
+    """LRP-0, but not for one layer."""
+
+    def channels(self, domains, reader):
+        if reader.name == "recurrent":
+            raise rnnxai.Error("not here")
+        return Epsilon().channels(domains, reader)
+
+
+def test_steps_that_a_walk_reached_before_it_failed_do_not_stay():
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain", "hidden": 5, "recurrent": 5}
+    net = Classifier(GatedAbove(folds=1, **options), (3, 8), 4).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    strategies = [Strategy(rule=Refusing(), gates="half"), make_strategy("lrp-0")]
+    batch = Batch(
+        Plan(net, (-1.0, 1.0)),
+        Inputs(images),
+        Target(torch.zeros(3, dtype=torch.long)),
+        strategies=strategies,
+    )
+    with pytest.raises(rnnxai.Error, match="not here"):
+        batch.explain(strategies[0])
+    found = batch.explain(strategies[1]).relevance
+    assert found.any()
+    torch.testing.assert_close(found, rnnxai.explain(net, images, 0, "lrp-0"))
 
 
 class Constant(Shallow):

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 import rnnxai
+from rnnxai.explain.channels import Domain
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.engine.whole_lstm import WholeLSTM
 from rnnxai.explain.explainer import explain_batch
-from rnnxai.explain.strategy import make_strategy
+from rnnxai.explain.rules import Epsilon
+from rnnxai.explain.strategy import Strategy, make_strategy
 
 FORMS = {
     "plain": {},
@@ -163,6 +165,22 @@ def test_projected_states_go_step_by_step(runs):
     assert not runs
     right, _ = rnnxai.explain(model, x, 1, "lrp-0", return_ledger=True)
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
+
+
+class Unsigned:
+    """LRP-0, but not for weights that read values of either sign."""
+
+    def channels(self, domains, reader):
+        if reader.kind == "recurrent" and Domain.SIGNED in domains:
+            raise rnnxai.Error("of either sign")
+        return Epsilon().channels(domains, reader)
+
+
+def test_a_rule_that_refuses_signed_states_is_asked_at_their_step(runs):
+    model, x = Reader().double(), torch.randn(2, 4, 5, dtype=torch.float64)
+    with pytest.raises(rnnxai.Error, match="of either sign"):
+        explain_batch(Plan(model, None), x, torch.zeros(2, dtype=torch.long), {"": Strategy(rule=Unsigned())})
+    assert not runs
 
 
 OTHERS = {
