@@ -81,6 +81,27 @@ def test_a_state_given_before_silence(runs):
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
 
 
+class Decoder(Reader):
+    """The first states are computed from the input, each by a layer of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.ModuleList([torch.nn.Linear(5, 7), torch.nn.Linear(5, 7)])
+
+    def forward(self, x):
+        return super().forward(x[:, 2:], tuple(layer(x[:, t])[None] for t, layer in enumerate(self.first)))
+
+
+def test_a_state_that_is_computed(runs):
+    torch.manual_seed(1)
+    model, x = Decoder().double(), torch.randn(4, 6, 5, dtype=torch.float64)
+    found = rnnxai.explain(model, x, 1, "lrp-0")
+    assert runs
+    assert all(found[:, step].any() for step in range(6))
+    right, _ = rnnxai.explain(model, x, 1, "lrp-0", return_ledger=True)
+    torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
+
+
 def test_a_content_that_cancels(runs):
     """c = f c_0 + i g = -tanh(1) / 2 + tanh(1) / 2 = 0: what it holds is halved, and g = tanh(x) gets 3."""
     model = torch.nn.Sequential(torch.nn.LSTM(1, 1, bias=False), Hidden(), torch.nn.Linear(1, 1)).double()
