@@ -39,7 +39,7 @@ names the cause and leaves nothing half-written. `make reliability` provokes the
 `make test` provokes them too. Times are from the fault until the work that it hit went on, or until the
 refusal. They are of a machine with {cores} cores that had other things to do, and most of them is Snakemake
 starting. Some waits are shorter in the tests than elsewhere: a job that is put back into Slurm's queue rests
-two minutes there; Snakemake asks Slurm for its jobs ever more rarely, up to every three minutes, and for those
+two minutes there; Snakemake asks for its jobs ever more rarely, up to every three minutes, and for those
 that Slurm holds (17) once a minute. The time of 10 and 11 is that of all that was left to do.
 
 | | fault | what happened | what was lost | time to recover |
