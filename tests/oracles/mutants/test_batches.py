@@ -113,3 +113,12 @@ def test_how_far_scores_may_be_apart(dtype, most):
     check_same(scores * (1 + 0.8 * most), scores)
     with pytest.raises(rnnxai.Error, match="away from the model's own"):
         check_same(scores * (1 + 1.2 * most), scores)
+
+
+def test_integrated_gradients_are_taken_on_the_way():
+    """Of a network that bends they add up to the rise of the score; those at the inputs alone do not."""
+    net, x = between(lambda e, s, x: torch.tanh(s))
+    rise = (net(x) - net(0 * x))[:, 1].detach()
+    found = rnnxai.explain(net, x, 1, "integrated-gradients", bounds=(0, 1), points=50)
+    torch.testing.assert_close(found.sum(1), rise)
+    assert (rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1)).sum(1) - rise).abs().max() > 0.1

@@ -5,6 +5,7 @@ import torch
 
 import rnnxai
 from rnnxai.explain.channels import Domain
+from rnnxai.explain.engine.inputs import Inputs
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.engine.whole_lstm import WholeLSTM
 from rnnxai.explain.explainer import explain_batch
@@ -189,18 +190,24 @@ def test_projected_states_go_step_by_step(runs):
 
 
 class Unsigned:
-    """LRP-0, but not for weights that read values of either sign."""
+    """LRP-0, but not for a kind of layer that reads values of either sign."""
+
+    def __init__(self, kind):
+        self.kind = kind
 
     def channels(self, domains, reader):
-        if reader.kind == "recurrent" and Domain.SIGNED in domains:
+        if reader.kind == self.kind and Domain.SIGNED in domains:
             raise rnnxai.Error("of either sign")
         return Epsilon().channels(domains, reader)
 
 
-def test_a_rule_that_refuses_signed_states_is_asked_at_their_step(runs):
-    model, x = Reader().double(), torch.randn(2, 4, 5, dtype=torch.float64)
+@pytest.mark.parametrize("kind", ["recurrent", "sum"])
+def test_a_rule_that_refuses_what_is_signed_is_asked_at_its_step(runs, kind):
+    model, x = Last().double(), torch.randn(4, 2, 5, dtype=torch.float64)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, [4, 4])
+    strategies = {"": Strategy(rule=Unsigned(kind))}
     with pytest.raises(rnnxai.Error, match="of either sign"):
-        explain_batch(Plan(model, None), x, torch.zeros(2, dtype=torch.long), {"": Strategy(rule=Unsigned())})
+        explain_batch(Plan(model, None), Inputs(packed), torch.zeros(2, dtype=torch.long), strategies)
     assert not runs
 
 
