@@ -7,7 +7,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import rnnxai
+from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.engine.samples import number, per_sample
+from rnnxai.explain.explainer import explain_batch
+from rnnxai.explain.strategy import make_strategy
 
 
 def test_sums_that_lose_nothing_have_no_rows():
@@ -61,6 +64,19 @@ def test_what_a_constant_takes_beside_a_signal(name):
         assert row.incoming == pytest.approx(start if layer == "out" else row.initial_state)
         assert row.step == 0
     assert_closed(ledger)
+
+
+def test_a_gradient_beside_relevance_with_books_has_none():
+    """A constant books what reaches it, but of one that keeps books alone."""
+    net, x = between(lambda e, s, x: torch.tanh(JOINED["stack"][1](e, s)))
+    strategies = {method: make_strategy(method) for method in ("sa", "lrp-0")}
+    classes = torch.ones(len(x), dtype=torch.long)
+    _, found = explain_batch(Plan(net, (0, 1)), x, classes, strategies, ledgers=True)
+    assert found["sa"].ledger is None
+    assert_closed(found["lrp-0"].ledger)
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    torch.testing.assert_close(found["sa"].relevance, gradient.square())
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])

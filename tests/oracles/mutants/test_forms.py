@@ -245,6 +245,7 @@ REFUSED = {
     # name: what is between, what the refusal says
     "two signals": (lambda e, s, x: e * s, "a product of two signals"),
     "a shifted gate": (lambda e, s, x: (torch.sigmoid(s) + 1) * e, "a product of two signals"),
+    "one less twice a gate": (lambda e, s, x: (1 - 4 * torch.sigmoid(s)) * e, "a product of two signals"),
     "a pooled signal": (lambda e, s, x: F.avg_pool1d(e, 1) * s, "a product of two signals"),
     "a matrix product of signals": (lambda e, s, x: e @ (s.mT @ s), "multiplies two signals"),
     "a stack of matrices": (
@@ -265,6 +266,10 @@ REFUSED = {
     "a buffer filled with one": (lambda e, s, x: torch.zeros_like(s).fill_(s[0, 0]), "writes in place"),
     "a sum over all": (lambda e, s, x: e + s.sum(), "without an axis"),
     "sorted": (lambda e, s, x: s.sort(1).values, "sort cannot be explained"),
+    "a function without a public name": (
+        lambda e, s, x: torch._softmax(s, 1, False),
+        "_softmax cannot be explained",
+    ),
     "a function that is not announced": (lambda e, s, x: Untold.apply(s), "a custom autograd function"),
 }
 

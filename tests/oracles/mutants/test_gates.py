@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import MIXED, assert_closed, between
+from small import MIXED, ONES, SQUARE, assert_closed, between
 from torch import nn
 
 import rnnxai
@@ -123,3 +123,43 @@ def test_a_tensor_of_one_number_is_a_number():
     torch.testing.assert_close(one, other)
     assert not other_ledger.table().initial_state.any()
     assert one_ledger.table().equals(other_ledger.table())
+
+
+UNASKED = {
+    "a gate": lambda gate, e: gate * e,
+    "a product of gates": lambda gate, e: gate * gate * e,
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_nothing_is_asked_of_what_computes_a_gate_that_takes_nothing(name):
+    """It reads values of either sign, and z+ would refuse them."""
+    form = UNASKED[name]
+    net, x = between(lambda e, s, x: form(torch.sigmoid(s @ SQUARE), e))
+    found, ledger = rnnxai.explain(net, x, 1, "lrp-zplus", bounds=(0, 1), return_ledger=True)
+    assert set(ledger.table().layer) == {"out", "a"}
+    gate = torch.sigmoid(net.a(x).detach() @ SQUARE)
+    plain, _ = between(lambda e, s, x: form(gate, e))  # a mask
+    assert found.any()
+    torch.testing.assert_close(found, rnnxai.explain(plain, x, 1, "lrp-zplus", bounds=(0, 1)))
+
+
+def test_a_gate_of_a_learned_state_may_be_negative():
+    """It weighs what it is in size: y = p g e, of which e takes |e| / (|p g| + |e|), and of the rest p."""
+    state = nn.Parameter(MIXED)
+    net, x = between(lambda e, s, x: torch.sigmoid(s) * state * e)
+    found = rnnxai.explain(net, x, 1, "lrp-0", gates="abs", bounds=(0, 1))
+    s = net.a(x).detach()
+    gate, e = torch.sigmoid(s), torch.relu(s)
+    held = gate * MIXED * e * net.out.weight[1].detach()
+    of_signal = held * (e / ((gate * MIXED).abs() + e)).nan_to_num(0.5)
+    of_gate = (held - of_signal) * gate / (gate + MIXED.abs())
+    right = x * ((of_signal + of_gate) / s @ net.a.weight.detach())
+    torch.testing.assert_close(found, right)
+
+
+@pytest.mark.parametrize("factor", [4, 4 * ONES], ids=["a number", "one for each unit"])
+def test_one_less_a_large_gate_is_of_either_sign(factor):
+    net, x = between(lambda e, s, x: 1 - factor * torch.sigmoid(s))
+    with pytest.raises(rnnxai.Error, match="of either sign"):
+        rnnxai.explain(net, x, 1, "lrp-zplus", bounds=(0, 1))

@@ -126,3 +126,15 @@ def test_options_at_their_ends(name):
     net, x = between(lambda e, s, x: e)
     found = rnnxai.explain(net, x, 0, method, bounds=(0, 1), **options)
     torch.testing.assert_close(found, rnnxai.explain(net, x, 0, other, bounds=(0, 1), **others))
+
+
+def test_noise_is_what_the_seed_draws():
+    """SmoothGrad is the mean gradient at x + noise times the range times what torch's generator draws."""
+    net, x = between(lambda e, s, x: torch.tanh(3 * s))
+    found = rnnxai.explain(net, x, 1, "smoothgrad", bounds=(0, 2), samples=2, noise=0.3, seed=5)
+    rng = torch.Generator().manual_seed(5)
+    right = torch.zeros_like(x)
+    for _ in range(2):
+        leaf = (x + 0.3 * 2 * torch.randn(x.shape, generator=rng, dtype=x.dtype)).requires_grad_()
+        right += torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)[0] / 2
+    torch.testing.assert_close(found, right)

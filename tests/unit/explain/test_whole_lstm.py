@@ -1,5 +1,8 @@
 """An LSTM as one operation, against the same LSTM step by step, which is what a ledger asks for."""
 
+import math
+from weakref import ref
+
 import pytest
 import torch
 
@@ -85,17 +88,21 @@ def test_a_state_given_before_silence(runs):
 class Decoder(Reader):
     """The first states are computed from the input, each by a layer of its own."""
 
-    def __init__(self):
-        super().__init__()
-        self.first = torch.nn.ModuleList([torch.nn.Linear(5, 7), torch.nn.Linear(5, 7)])
+    def __init__(self, bias):
+        super().__init__(bias=bias)
+        self.first = torch.nn.ModuleList([torch.nn.Linear(5, 7, bias), torch.nn.Linear(5, 7, bias)])
 
     def forward(self, x):
         return super().forward(x[:, 2:], tuple(layer(x[:, t])[None] for t, layer in enumerate(self.first)))
 
 
-def test_a_state_that_is_computed(runs):
+@pytest.mark.parametrize("silent", [False, True], ids=["noise", "with silence"])
+def test_a_state_that_is_computed(runs, silent):
+    """Silence in one sample leaves denominators of 0, and all are walked back with care."""
     torch.manual_seed(1)
-    model, x = Decoder().double(), torch.randn(4, 6, 5, dtype=torch.float64)
+    model, x = Decoder(bias=not silent).double(), torch.randn(4, 6, 5, dtype=torch.float64)
+    if silent:
+        x[0] = 0
     found = rnnxai.explain(model, x, 1, "lrp-0")
     assert runs
     assert all(found[:, step].any() for step in range(6))
@@ -103,8 +110,17 @@ def test_a_state_that_is_computed(runs):
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
 
 
-def test_a_content_that_cancels(runs):
-    """c = f c_0 + i g = -tanh(1) / 2 + tanh(1) / 2 = 0: what it holds is halved, and g = tanh(x) gets 3."""
+CANCELLED = {
+    # what g = tanh(x) gets of 6: a half, or 6 g i / epsilon, of which x gets 1 / (1 + epsilon)
+    "lrp-0": ("lrp-0", 3),
+    "lrp-eps": ({"rule": "lrp-eps", "epsilon": 0.5}, 6 * math.tanh(1) / 2 / 0.5 / (1 + 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+def test_a_content_that_cancels(runs, name):
+    """c = f c_0 + i g = -tanh(1) / 2 + tanh(1) / 2 = 0, and 0 is stabilised upwards."""
+    rule, right = CANCELLED[name]
     model = torch.nn.Sequential(torch.nn.LSTM(1, 1, bias=False), Hidden(), torch.nn.Linear(1, 1)).double()
     with torch.no_grad():
         model[0].weight_hh_l0.zero_()
@@ -112,9 +128,18 @@ def test_a_content_that_cancels(runs):
         model[2].bias.fill_(6.0)
     one = torch.ones(1, 1, 1, dtype=torch.float64)
     model[0].register_forward_pre_hook(lambda module, given: (*given, (0 * one, -torch.tanh(one))))
-    found = rnnxai.explain(model, one, 0, "lrp", rules={"dense": "lrp-w2", "*": "lrp-0"})
+    found = rnnxai.explain(model, one, 0, "lrp", rules={"dense": "lrp-w2", "*": rule})
     assert runs
-    assert found.item() == pytest.approx(3)
+    assert found.item() == pytest.approx(right)
+
+
+def test_a_layer_goes_with_its_recording(monkeypatch):
+    """What it holds is an autograd node's: were it to hold the node's outputs, nobody would free either."""
+    made, run = [], WholeLSTM.run
+    monkeypatch.setattr(WholeLSTM, "run", lambda self, *given: made.append(ref(self)) or run(self, *given))
+    rnnxai.explain(Reader(), torch.randn(2, 4, 5), 0, "lrp-0")
+    assert made
+    assert not any(layer() for layer in made)
 
 
 class Outputs(torch.nn.Module):
@@ -189,25 +214,29 @@ def test_projected_states_go_step_by_step(runs):
     torch.testing.assert_close(found, right, rtol=1e-10, atol=1e-13)
 
 
-class Unsigned:
-    """LRP-0, but not for a kind of layer that reads values of either sign."""
+class Refusing:
+    """LRP-0, but not for a kind of layer that reads values of one domain."""
 
-    def __init__(self, kind):
-        self.kind = kind
+    def __init__(self, kind, domain):
+        self.kind, self.domain = kind, domain
 
     def channels(self, domains, reader):
-        if reader.kind == self.kind and Domain.SIGNED in domains:
-            raise rnnxai.Error("of either sign")
+        if reader.kind == self.kind and self.domain in domains:
+            raise rnnxai.Error(f"refuses {self.domain}")
         return Epsilon().channels(domains, reader)
 
 
-@pytest.mark.parametrize("kind", ["recurrent", "sum"])
-def test_a_rule_that_refuses_what_is_signed_is_asked_at_its_step(runs, kind):
-    model, x = Last().double(), torch.randn(4, 2, 5, dtype=torch.float64)
+@pytest.mark.parametrize(
+    ("kind", "domain"),
+    [("recurrent", Domain.SIGNED), ("sum", Domain.SIGNED), ("recurrent", Domain.BOUNDED)],
+    ids=["states", "the content", "pixels"],
+)
+def test_a_rule_that_refuses_what_is_read_is_asked_at_its_step(runs, kind, domain):
+    model, x = Last().double(), torch.rand(4, 2, 5, dtype=torch.float64)
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, [4, 4])
-    strategies = {"": Strategy(rule=Unsigned(kind))}
-    with pytest.raises(rnnxai.Error, match="of either sign"):
-        explain_batch(Plan(model, None), Inputs(packed), torch.zeros(2, dtype=torch.long), strategies)
+    strategies = {"": Strategy(rule=Refusing(kind, domain))}
+    with pytest.raises(rnnxai.Error, match=f"refuses {domain}"):
+        explain_batch(Plan(model, (0, 1)), Inputs(packed), torch.zeros(2, dtype=torch.long), strategies)
     assert not runs
 
 

@@ -90,7 +90,8 @@ def _add_constant(recorder: Recorder, name: str, x: Tensor, weight: float, const
     if not isinstance(constant, Tensor):
         if constant == 0:
             return _scale(recorder, x, weight)
-        if constant == 1 and weight == -1 and recorder.signals[x].is_gate:
+        # Twice a gate is a gate still, but 1 less it may be of either sign.
+        if constant == 1 and weight == -1 and recorder.signals[x].is_gate and _at_least(1 - x.detach(), 0):
             return one_minus(recorder, x)
     signal = recorder.signals[x]
     with torch.no_grad():
