@@ -1,4 +1,4 @@
-"""What is kept for good of networks that have run: which rows there will be, and what they are made of."""
+"""The books of finished networks: which rows there will be, and what each is made of."""
 
 from rnnxai.reproduction.identity import identities, pair_identity
 

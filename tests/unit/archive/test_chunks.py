@@ -130,9 +130,11 @@ with open("/proc/self/status") as status:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says how much memory was used")
 def test_verifying_more_samples_takes_no_more_memory(tmp_path, attributes):
-    peaks = []
-    for samples in (16, 20_000):
-        path = archive(tmp_path / f"{samples}.h5", samples, attributes)
-        ended = subprocess.run([sys.executable, "-c", MEMORY, path], capture_output=True, check=True)
-        peaks.append(int(ended.stdout))
-    assert peaks[1] - peaks[0] < 1536, peaks  # KiB: ten chunks of 16 maps of 28 x 84 pixels
+    paths = [archive(tmp_path / f"{samples}.h5", samples, attributes) for samples in (16, 10_000)]
+    command = [sys.executable, "-c", MEMORY]
+    peaks = [
+        [int(subprocess.run([*command, path], capture_output=True, check=True).stdout) for path in paths]
+        for _ in range(3)
+    ]
+    few, many = map(min, zip(*peaks, strict=True))  # libraries take more at one start than at another
+    assert many - few < 1536, peaks  # KiB: ten chunks of 16 maps of 28 x 84 pixels
