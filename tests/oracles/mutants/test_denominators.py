@@ -175,3 +175,11 @@ def test_which_rules_of_a_sum_are_one_rule(name):
     found = layer.channels(Own(*channels), Reading(frozenset({Domain.NON_NEGATIVE}), is_input=False))
     assert (found == (Channel(1, VALUES),)) == alike
     assert alike or found == tuple(channels)
+
+
+@pytest.mark.parametrize("other", [Domain.SIGNED, Domain.NON_NEGATIVE])
+def test_a_sum_of_what_may_be_negative_is_divided_by_its_rule(other):
+    rule = Own(Channel(2, VALUES | {Domain.SIGNED: PLAIN}), Channel(-1, VALUES | {Domain.SIGNED: PLAIN}))
+    one = torch.ones(()).double()
+    layer = Layer("add", "sum", Elementwise(), [one, one], even=True)
+    assert layer.channels(rule, Reading(frozenset({Domain.SIGNED, other}), is_input=False)) == rule.given

@@ -146,16 +146,19 @@ def test_nothing_is_asked_of_what_computes_a_gate_that_takes_nothing(name):
 
 def test_a_gate_of_a_learned_state_may_be_negative():
     """It weighs what it is in size: y = p g e, of which e takes |e| / (|p g| + |e|), and of the rest p."""
-    state = nn.Parameter(MIXED)
-    net, x = between(lambda e, s, x: torch.sigmoid(s) * state * e)
+    state = -MIXED
+    net, x = between(lambda e, s, x: torch.sigmoid(s) * nn.Parameter(state) * e)
     found = rnnxai.explain(net, x, 1, "lrp-0", gates="abs", bounds=(0, 1))
     s = net.a(x).detach()
     gate, e = torch.sigmoid(s), torch.relu(s)
-    held = gate * MIXED * e * net.out.weight[1].detach()
-    of_signal = held * (e / ((gate * MIXED).abs() + e)).nan_to_num(0.5)
-    of_gate = (held - of_signal) * gate / (gate + MIXED.abs())
+    assert ((state < 0) & (e > 0)).any()
+    held = gate * state * e * net.out.weight[1].detach()
+    of_signal = held * (e / ((gate * state).abs() + e)).nan_to_num(0.5)
+    of_gate = (held - of_signal) * gate / (gate + state.abs())
     right = x * ((of_signal + of_gate) / s @ net.a.weight.detach())
     torch.testing.assert_close(found, right)
+    with pytest.raises(rnnxai.Error, match="layer 'out' reads inputs of either sign"):
+        rnnxai.explain(net, x, 1, "lrp-zplus", bounds=(0, 1))
 
 
 @pytest.mark.parametrize("factor", [4, 4 * ONES], ids=["a number", "one for each unit"])

@@ -202,6 +202,8 @@ def multiply(recorder: Recorder, name: str, gate: Tensor, signal: Tensor) -> Ten
     place = recorder.place(name, numbers)
     result: Tensor = Product.apply(recorder.walk, place, two_gates, y, gate, signal)
     positive = _at_least(signal, 0) if known is None else known.domain is Domain.NON_NEGATIVE
+    # A gate times a learned state is a gate that may be negative.
+    positive = positive and recorder.signals[gate].domain is Domain.NON_NEGATIVE
     domain = Domain.NON_NEGATIVE if positive else Domain.SIGNED
     recorder.signals[result] = Signal(domain, is_gate=is_gate, numbers=numbers)
     return result
