@@ -3,20 +3,20 @@
 import json
 from pathlib import Path
 
+from rnnxai.reproduction.run import rows_of_run
 from rnnxai.software import commit_of
 from rnnxai.stages.job import job
-from rnnxai.stages.reproduction import record_run
+from rnnxai.stages.reproduction import keep
 
 params, given = snakemake.params, snakemake.input
 with job(snakemake.log[0], f"{snakemake.config['results']}/.jobs"):
-    record_run(
-        params.folder,
-        snakemake.output[0],
-        network=given.network,
-        scores=given.scores,
-        dataset=given.dataset,
-        archives=dict(zip(params.explainers, given.archives, strict=True)),
-        identities=json.loads(params.identities),
-        commit=commit_of(Path(snakemake.scriptdir).parents[1], "src", "workflow"),
-        of_class=params.of_class,
+    rows = rows_of_run(
+        given.network,
+        given.scores,
+        given.dataset,
+        dict(zip(params.explainers, given.archives, strict=True)),
+        json.loads(params.identities),
+        commit_of(Path(snakemake.scriptdir).parents[1], "src", "workflow"),
+        params.of_class,
     )
+    keep("runs", params.folder, snakemake.output[0], rows)

@@ -1,12 +1,36 @@
 """How alike two architectures explain: the correlation of their maps of the same samples."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnxai.archive.read import AttributionArchive
 from rnnxai.errors import Error
+
+
+def rows_of_pairs(
+    pairs: Iterable[tuple[Mapping[str, Any], str | Path, str | Path]], commit: str
+) -> Iterator[dict[str, Any]]:
+    """Say how alike the maps of some networks are.
+
+    Parameters
+    ----------
+    pairs : iterable of (Mapping, path, path)
+        What names a row, and the two archives.
+    commit : str
+        Version of the code.
+
+    Yields
+    ------
+    dict
+        A row for each pair, with the columns of :mod:`rnnxai.reproduction.records`.
+    """
+    for names, first, second in pairs:
+        correlation, count = map_correlation(first, second)
+        yield {**names, "n": count, "correlation": correlation, "commit": commit}
 
 
 def map_correlation(first: str | Path, second: str | Path) -> tuple[float, int]:

@@ -1,8 +1,9 @@
 """Keep the books of finished runs, and write the page that sets the study beside published numbers."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,12 +13,10 @@ from rnnxai.files import write_text
 from rnnxai.models.counts import parameter_counts
 from rnnxai.reproduction.compare import compare
 from rnnxai.reproduction.evidence import gather
-from rnnxai.reproduction.likeness import map_correlation
 from rnnxai.reproduction.page import Made, write
 from rnnxai.reproduction.picture import draw_cosines, draw_steps
 from rnnxai.reproduction.published import read_published
 from rnnxai.reproduction.records import LIKENESS, RUNS, add_records, open_book
-from rnnxai.reproduction.run import rows_of_run
 from rnnxai.scoring.differences import differences, write_differences
 from rnnxai.scoring.summary import COUNTED_OTHERWISE
 from rnnxai.scoring.table import write_table
@@ -33,59 +32,25 @@ _COSINES = "Cosines on {}: published, and ours."
 _STEPS = "Along which steps the relevance of a digit 1 lies: published, and ours."
 
 
-def record_run(
-    folder: str | Path,
-    path: str | Path,
-    *,
-    network: str | Path,
-    scores: Sequence[str | Path],
-    dataset: str | Path,
-    archives: Mapping[str, str | Path],
-    identities: Mapping[str, str],
-    commit: str,
-    of_class: int,
+def keep(
+    kind: Literal["runs", "likeness"], folder: str | Path, path: str | Path, rows: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Put a finished network into the book of runs.
+    """Put rows into a book.
 
     Parameters
     ----------
+    kind : {"runs", "likeness"}
+        Which book.
     folder : path
         Where the books are.
     path : path
         Output: the rows, as a table of their own.
-    network, scores, dataset, archives, identities, commit, of_class
-        As for :func:`rnnxai.reproduction.run.rows_of_run`.
+    rows : iterable of Mapping
+        From :mod:`rnnxai.reproduction.run` or :mod:`rnnxai.reproduction.likeness`.
     """
-    rows = list(rows_of_run(network, scores, dataset, archives, identities, commit, of_class))
-    add_records(Path(folder) / BOOKS["runs"], RUNS, rows)
-    write_table(path, pd.DataFrame(rows))
-
-
-def record_likeness(
-    folder: str | Path,
-    path: str | Path,
-    pairs: Iterable[tuple[Mapping[str, object], str | Path, str | Path]],
-    commit: str,
-) -> None:
-    """Put down how alike the maps of some networks are.
-
-    Parameters
-    ----------
-    folder : path
-        Where the books are.
-    path : path
-        Output: the rows, as a table of their own.
-    pairs : iterable of (Mapping, path, path)
-        What names a row, and the two archives.
-    commit : str
-        Version of the code.
-    """
-    rows = []
-    for names, first, second in pairs:
-        correlation, count = map_correlation(first, second)
-        rows.append({**names, "n": count, "correlation": correlation, "commit": commit})
-    add_records(Path(folder) / BOOKS["likeness"], LIKENESS, rows)
-    write_table(path, pd.DataFrame(rows))
+    made = list(rows)
+    add_records(Path(folder) / BOOKS[kind], _FORMS[kind], made)
+    write_table(path, pd.DataFrame(made))
 
 
 def write_reproduction(study: Study) -> tuple[Path, pd.DataFrame]:
