@@ -77,7 +77,7 @@ def per_sample(values: Tensor, numbers: Tensor, count: int) -> Tensor:
     Parameters
     ----------
     values : Tensor
-        Of the shape of `numbers`, or with axes of size 1.
+        Of the shape of `numbers`, but for axes along which the sample does not change.
     numbers : Tensor
     count : int
     """
