@@ -245,3 +245,49 @@ def test_what_an_initial_state_of_zeros_takes(rule, right):
     assert ledger.start.item() == 2
     assert found.item() == pytest.approx(2 * (1 - right))
     assert ledger.table().initial_state.sum() == pytest.approx(2 * right)
+
+
+class Called(nn.Module):
+    """A recurrent layer called by torch's own function, packed or not; inputs (N, 4, 4)."""
+
+    def __init__(self, kind, *, bias=True, packed=False, dropout=0.0, training=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent, self.out = getattr(nn, kind)(4, 4, bias=bias, batch_first=True), nn.Linear(4, 3)
+        self.function = torch.rnn_tanh if kind == "RNN" else getattr(torch, kind.lower())
+        self.kind, self.packed = kind, packed
+        self.options = bias, 1, dropout, training, False
+
+    def forward(self, x):
+        h = x.new_full((1, len(x), 4), 0.5)
+        state = (h, h) if self.kind == "LSTM" else h
+        flat = list(self.recurrent.parameters())
+        if not self.packed:
+            return self.out(self.function(x, state, flat, *self.options, True)[1][0])
+        rows, sizes = x.transpose(0, 1).flatten(0, 1), torch.tensor([len(x)] * x.shape[1])
+        return self.out(self.function(rows, sizes, state, flat, *self.options)[1][0])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_recurrent_layer_may_drop_nothing_while_it_is_explained(kind, bias, packed):
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    made = {"bias": bias, "packed": packed}
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(Called(kind, bias=bias).double()(leaf)[:, 1].sum(), leaf)
+    for dropout, training in ((0.5, False), (0.0, True), (0.0, False)):
+        net = Called(kind, dropout=dropout, training=training, **made).double()
+        torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor"), x * gradient)
+    with pytest.raises(rnnxai.Error, match=r"with dropout = 0\.5 is in training mode"):
+        rnnxai.explain(Called(kind, dropout=0.5, training=True, **made).double(), x, 1, "taylor")
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_layer_that_reads_constants_is_constant(kind):
+    torch.manual_seed(0)
+    module = getattr(nn, kind)(4, 4).double()
+    net, x = between(lambda e, s, x: e + module(ONES[None, None])[0][0])
+    plain, _ = between(lambda e, s, x: e + module(ONES[None, None])[0][0].detach())
+    found, right = (rnnxai.explain(model, x, 1, "lrp-eps", bounds=(0, 1)) for model in (net, plain))
+    torch.testing.assert_close(found, right)
