@@ -158,6 +158,7 @@ RECURRENT = [
     {"bias": False},
     {"num_layers": 2},
     {"num_layers": 2, "bias": False},
+    {"num_layers": 3},
     {"num_layers": 2, "bidirectional": True},
     {"num_layers": 2, "bidirectional": True, "bias": False},
     {"batch_first": True},
@@ -291,3 +292,36 @@ def test_a_layer_that_reads_constants_is_constant(kind):
     plain, _ = between(lambda e, s, x: e + module(ONES[None, None])[0][0].detach())
     found, right = (rnnxai.explain(model, x, 1, "lrp-eps", bounds=(0, 1)) for model in (net, plain))
     torch.testing.assert_close(found, right)
+
+
+class Begun(nn.Module):
+    """The inputs are where a recurrent module begins; it reads ones."""
+
+    def __init__(self, kind, layers):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent, self.out = getattr(nn, kind)(4, 4, layers, batch_first=True), nn.Linear(4, 3)
+        self.kind, self.layers = kind, layers
+
+    def forward(self, x):
+        h = x.expand(self.layers, *x.shape)
+        state = (h, 2 * h) if self.kind == "LSTM" else h
+        outputs, _ = self.recurrent(torch.ones(len(x), 3, 4).to(x), state)
+        return self.out(outputs[:, -1])
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_constants_that_a_recurrent_layer_reads_are_booked_where_they_enter(kind, layers):
+    net = Begun(kind, layers).double()
+    x = torch.rand(3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    _, ledger = rnnxai.explain(net, x, 0, "lrp-eps", return_ledger=True)
+    assert abs(ledger.residual).max() < 1e-12
+    for sample in range(3):
+        _, own = rnnxai.explain(net, x[sample : sample + 1], 0, "lrp-eps", return_ledger=True)
+        left, right = (
+            table.groupby(["layer", "step"]).initial_state.sum()
+            for table in (ledger.table(sample), own.table())
+        )
+        assert (left - right).abs().max() < 1e-12
+        assert set(left[left != 0].index.get_level_values("layer")) == {"recurrent.l0"}
