@@ -294,6 +294,30 @@ def test_a_layer_that_reads_constants_is_constant(kind):
     torch.testing.assert_close(found, right)
 
 
+class Given(nn.Module):
+    """Two layers in both directions, each of which begins with a state of its own."""
+
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent = getattr(nn, kind)(4, 3, 2, batch_first=True, bidirectional=True)
+        self.out, self.kind = nn.Linear(6, 3), kind
+        self.register_buffer("first", torch.randn(2, 4, 1, 3))
+
+    def forward(self, x):
+        h, c = self.first.expand(2, 4, len(x), 3)
+        return self.out(self.recurrent(x, (h, c) if self.kind == "LSTM" else h)[0].mean(1))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_each_layer_and_direction_begins_with_its_own_state(kind):
+    net = Given(kind).double()
+    x = torch.randn(3, 3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor"), x * gradient)
+
+
 class Begun(nn.Module):
     """The inputs are where a recurrent module begins; it reads ones."""
 
