@@ -237,3 +237,30 @@ def test_a_state_that_begins_with_something(projects):
     _, ledger = rnnxai.explain(net, images, 1, "lrp-0", return_ledger=True)
     assert ledger.table().initial_state.any()
     assert_closed(ledger)
+
+
+class WithTorchCell(Shallow):
+    """Shallow, but what is behind the first step is a cell of torch's."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        torch.manual_seed(0)
+        self.inner = torch.nn.RNNCell(5, 5)
+
+    def step(self, prepared, state):
+        e = torch.relu(self.hidden.complete(prepared))
+        return e if state is None else self.inner(e[0], state[0]).unsqueeze(0)
+
+
+def test_the_steps_of_a_cell_of_torchs_within_our_own():
+    options = {"patch": (3, 2), "classes": 3, "dropout": 0.0, "bias": "plain", "hidden": 5, "recurrent": 5}
+    net = Classifier(WithTorchCell(folds=1, **options), (3, 8), 4).double().eval()
+    rng = torch.Generator().manual_seed(2)
+    for layer in net.affine_layers().values():
+        layer.initialise([rng], scale=3)
+    images = 2 * torch.rand(3, 1, 3, 8, generator=rng, dtype=torch.float64) - 1
+    _, ledger = rnnxai.explain(net, images, 0, "lrp-eps", return_ledger=True)
+    assert_closed(ledger)
+    steps = {layer: sorted(rows.step) for layer, rows in ledger.table().groupby("layer")}
+    assert steps["hidden"] == [0, 1, 2, 3]
+    assert steps["inner"] == [1, 2, 3]

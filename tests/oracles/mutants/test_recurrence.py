@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import INF, ONES, Output, Packed, between
+from small import INF, ONES, Output, Packed, assert_closed, between
 from torch import nn
 
 import rnnxai
@@ -316,6 +316,24 @@ def test_each_layer_and_direction_begins_with_its_own_state(kind):
     leaf = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
     torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor"), x * gradient)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_cell_may_read_constants_and_begin_with_the_inputs(kind):
+    torch.manual_seed(0)
+    cell = getattr(nn, kind + "Cell")(4, 4).double()
+
+    def next_of(h):
+        found = cell(ONES.expand(len(h), 4), (h, 2 * h) if kind == "LSTM" else h)
+        return found[0] if kind == "LSTM" else found
+
+    net, x = between(lambda e, s, x: next_of(x))
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1)), x * gradient)
+    _, ledger = rnnxai.explain(net, x, 1, "lrp-eps", bounds=(0, 1), return_ledger=True)
+    assert_closed(ledger)
+    assert ledger.table().initial_state.any()
 
 
 class Begun(nn.Module):
