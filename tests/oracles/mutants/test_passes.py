@@ -169,3 +169,26 @@ def test_the_first_target_that_is_no_class_is_named(targets, message):
     net, x = between(lambda e, s, x: e)
     with pytest.raises(rnnxai.Error, match=message):
         explain_batch(Plan(net, (0, 1)), x, torch.tensor(targets), {"": make_strategy("sa")})
+
+
+def test_a_batch_may_come_with_further_arguments():
+    net, x = between(lambda e, s, x: e)
+    shifted = Shifted(net)
+    scores, _ = explain_batch(
+        Plan(shifted, (0, 1)),
+        Inputs(x, [2.0]),
+        torch.zeros(5, dtype=torch.long),
+        {"": make_strategy("lrp-0")},
+    )
+    torch.testing.assert_close(scores, net(x).detach() + 2)
+
+
+class Shifted(nn.Module):
+    """A network, and more."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, more):
+        return self.net(x) + more
