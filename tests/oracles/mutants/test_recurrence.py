@@ -294,6 +294,21 @@ def test_a_layer_that_reads_constants_is_constant(kind):
     torch.testing.assert_close(found, right)
 
 
+@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
+@pytest.mark.parametrize("by_cell", [False, True])
+def test_gradients_of_plain_recurrence(by_cell, nonlinearity):
+    torch.manual_seed(0)
+    options = {"nonlinearity": nonlinearity}
+    module = (nn.RNNCell(4, 4, **options) if by_cell else nn.RNN(4, 4, **options)).double()
+    net, x = between(lambda e, s, x: module(e) if by_cell else module(e[None])[0][0])
+    leaf = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+    torch.testing.assert_close(rnnxai.explain(net, x, 1, "taylor", bounds=(0, 1)), x * gradient)
+    relevance, ledger = rnnxai.explain(net, x, 1, "lrp-eps", bounds=(0, 1), return_ledger=True)
+    assert relevance.any()
+    assert_closed(ledger)
+
+
 class Given(nn.Module):
     """Two layers in both directions, each of which begins with a state of its own."""
 
