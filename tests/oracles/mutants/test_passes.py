@@ -80,6 +80,12 @@ def test_cuts_that_cannot_be_made(name):
         rnnxai.explain(Images(), images(), 1, "occlusion", **REFUSED[name])
 
 
+@pytest.mark.parametrize("axis", [1.0, True, None, "1"])
+def test_what_is_no_axis(axis):
+    with pytest.raises(rnnxai.Error, match=f"axis = {axis!r} is no axis"):
+        rnnxai.explain(Images(), images(), 1, "occlusion", steps=2, axis=axis)
+
+
 @pytest.mark.parametrize("bounds", [None, (0, INF), (-INF, INF), (0, 2), (-1, 1.5)], ids=str)
 def test_noise_is_as_wide_as_the_range_or_the_sample(bounds):
     net, x = Images(), images()
