@@ -198,3 +198,20 @@ class Shifted(nn.Module):
 
     def forward(self, x, more):
         return self.net(x) + more
+
+
+class Clearing(Images):
+    """Whatever it is given is zeros afterwards."""
+
+    def forward(self, x):
+        scores = super().forward(x)
+        x.detach().zero_()
+        return scores
+
+
+def test_a_model_that_clears_its_inputs_is_asked_about_copies():
+    x = images()
+    right = rnnxai.explain(Images(), x, 1, "occlusion", steps=3)
+    found = rnnxai.explain(Clearing(), x, 1, "occlusion", steps=3)
+    torch.testing.assert_close(found, right)
+    assert x.equal(images())
