@@ -215,3 +215,16 @@ def test_a_model_that_clears_its_inputs_is_asked_about_copies():
     found = rnnxai.explain(Clearing(), x, 1, "occlusion", steps=3)
     torch.testing.assert_close(found, right)
     assert x.equal(images())
+
+
+class OneScore(Images):
+    """One score of each sample, without an axis for classes."""
+
+    def forward(self, x):
+        return super().forward(x)[:, 1]
+
+
+@pytest.mark.parametrize("method, options", [("occlusion", {"steps": 3}), ("smoothgrad", {"samples": 2})])
+def test_a_model_with_one_score_may_leave_the_classes_out(method, options):
+    found = rnnxai.explain(OneScore(), images(), 0, method, **options)
+    torch.testing.assert_close(found, rnnxai.explain(Images(), images(), 1, method, **options))
