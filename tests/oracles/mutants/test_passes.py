@@ -228,3 +228,16 @@ class OneScore(Images):
 def test_a_model_with_one_score_may_leave_the_classes_out(method, options):
     found = rnnxai.explain(OneScore(), images(), 0, method, **options)
     torch.testing.assert_close(found, rnnxai.explain(Images(), images(), 1, method, **options))
+
+
+class Thrice(Images):
+    """Several scores of each class."""
+
+    def forward(self, x):
+        return super().forward(x).unsqueeze(2).expand(-1, -1, 3)
+
+
+def test_scores_with_another_axis_are_refused():
+    plan, targets = Plan(Thrice(), None), torch.zeros(3, dtype=torch.long)
+    with pytest.raises(rnnxai.Error, match=r"scores of shape \(3, 3, 3\) for 3 targets"):
+        explain_batch(plan, images(), targets, {"": make_strategy("sa")})
