@@ -249,24 +249,24 @@ def test_what_an_initial_state_of_zeros_takes(rule, right):
 
 
 class Called(nn.Module):
-    """A recurrent layer called by torch's own function, packed or not; inputs (N, 4, 4)."""
+    """Two recurrent layers called by torch's own function, packed or not; inputs (N, 4, 4)."""
 
     def __init__(self, kind, *, bias=True, packed=False, dropout=0.0, training=False):
         super().__init__()
         torch.manual_seed(0)
-        self.recurrent, self.out = getattr(nn, kind)(4, 4, bias=bias, batch_first=True), nn.Linear(4, 3)
+        self.recurrent, self.out = getattr(nn, kind)(4, 4, 2, bias=bias, batch_first=True), nn.Linear(4, 3)
         self.function = torch.rnn_tanh if kind == "RNN" else getattr(torch, kind.lower())
         self.kind, self.packed = kind, packed
-        self.options = bias, 1, dropout, training, False
+        self.options = bias, 2, dropout, training, False
 
     def forward(self, x):
-        h = x.new_full((1, len(x), 4), 0.5)
+        h = x.new_full((2, len(x), 4), 0.5)
         state = (h, h) if self.kind == "LSTM" else h
         flat = list(self.recurrent.parameters())
         if not self.packed:
-            return self.out(self.function(x, state, flat, *self.options, True)[1][0])
+            return self.out(self.function(x, state, flat, *self.options, True)[1][-1])
         rows, sizes = x.transpose(0, 1).flatten(0, 1), torch.tensor([len(x)] * x.shape[1])
-        return self.out(self.function(rows, sizes, state, flat, *self.options)[1][0])
+        return self.out(self.function(rows, sizes, state, flat, *self.options)[1][-1])
 
 
 @pytest.mark.parametrize("packed", [False, True])
