@@ -39,7 +39,7 @@ LEFT_OUT = ["__init__", "methods", "preview"]
 # Modules of which every mutant is tried, however few others are.
 COMPLETE = [
     "rules", "gates", "gradients", "relevance", "composite", "channels", "strategy", "divide", "parts",
-    "layer", "operations", "recurrent", "whole_lstm", "walk", "samples",
+    "layer", "operations", "recurrent", "whole_lstm", "walk", "samples", "follow_recurrent", "explainer",
 ]  # fmt: skip
 TESTS = ["tests/oracles", "tests/unit/explain", "tests/properties/test_relevance.py"]
 FIRST = "tests/oracles/mutants/"
