@@ -352,30 +352,36 @@ def test_a_cell_may_read_constants_and_begin_with_the_inputs(kind):
 
 
 class Begun(nn.Module):
-    """The inputs are where a recurrent module begins; it reads ones."""
+    """The inputs are where a recurrent module begins; it reads ones, packed if there are lengths."""
 
-    def __init__(self, kind, layers):
+    def __init__(self, kind, layers, lengths=None):
         super().__init__()
         torch.manual_seed(0)
         self.recurrent, self.out = getattr(nn, kind)(4, 4, layers, batch_first=True), nn.Linear(4, 3)
-        self.kind, self.layers = kind, layers
+        self.kind, self.layers, self.lengths = kind, layers, lengths
 
     def forward(self, x):
         h = x.expand(self.layers, *x.shape)
         state = (h, 2 * h) if self.kind == "LSTM" else h
-        outputs, _ = self.recurrent(torch.ones(len(x), 3, 4).to(x), state)
-        return self.out(outputs[:, -1])
+        ones = torch.ones(len(x), 3, 4).to(x)
+        if self.lengths is None:
+            return self.out(self.recurrent(ones, state)[0][:, -1])
+        packed = nn.utils.rnn.pack_padded_sequence(ones, self.lengths, batch_first=True, enforce_sorted=False)
+        last = self.recurrent(packed, state)[1]
+        return self.out((last[0] if self.kind == "LSTM" else last)[-1])
 
 
+@pytest.mark.parametrize("lengths", [None, (2, 3, 1)], ids=["padded", "packed"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
-def test_constants_that_a_recurrent_layer_reads_are_booked_where_they_enter(kind, layers):
-    net = Begun(kind, layers).double()
+def test_constants_that_a_recurrent_layer_reads_are_booked_where_they_enter(kind, layers, lengths):
+    net = Begun(kind, layers, lengths).double()
     x = torch.rand(3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     _, ledger = rnnxai.explain(net, x, 0, "lrp-eps", return_ledger=True)
     assert abs(ledger.residual).max() < 1e-12
     for sample in range(3):
-        _, own = rnnxai.explain(net, x[sample : sample + 1], 0, "lrp-eps", return_ledger=True)
+        alone = Begun(kind, layers, lengths and lengths[sample : sample + 1]).double()  # of equal weights
+        _, own = rnnxai.explain(alone, x[sample : sample + 1], 0, "lrp-eps", return_ledger=True)
         left, right = (
             table.groupby(["layer", "step"]).initial_state.sum()
             for table in (ledger.table(sample), own.table())

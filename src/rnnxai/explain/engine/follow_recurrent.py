@@ -33,10 +33,11 @@ def follow(recorder: Recorder, func: Callable[..., Any], *args: Any) -> tuple[Te
     units = [UNITS[func](recorder, group) for group in weights]
     data = recorder.move(Tensor.transpose, data, 0, 1) if batch_first else data
     known = recorder.signals.among([data, *initial])[0]
-    if data not in recorder.signals:
-        data = recorder.source(units[0].name, data, known)
     steps, samples = (len(batch_sizes), int(batch_sizes[0])) if packed else data.shape[:2]
     sizes = batch_sizes.tolist() if packed else [samples] * steps
+    if data not in recorder.signals:
+        numbers = _of_packed(recorder.signals[known].numbers, sizes, data) if packed else None
+        data = recorder.source(units[0].name, data, known, numbers)
     rows = Rows(data if packed else recorder.move(Tensor.flatten, data, 0, 1), sizes)
     values, last = _network(recorder, units, rows, initial, directions=2 if bidirectional else 1)
     if not packed:
@@ -44,6 +45,13 @@ def follow(recorder: Recorder, func: Callable[..., Any], *args: Any) -> tuple[Te
         values = recorder.move(Tensor.transpose, values, 0, 1) if batch_first else values
     states = zip(*(_given(state) for state in last), strict=True)
     return values, *(recorder.join(torch.stack, list(parts), dim=0) for parts in states)
+
+
+def _of_packed(of_state: Tensor | None, sizes: Sequence[int], data: Tensor) -> Tensor | None:
+    """Return the sample numbers of packed rows; samples stand as in a state (layers, samples, units)."""
+    if of_state is None:
+        return None
+    return torch.cat([of_state[0, :size, :1] for size in sizes]).expand(data.shape)
 
 
 def _network(
