@@ -357,13 +357,13 @@ class Begun(nn.Module):
     def __init__(self, kind, layers, lengths=None):
         super().__init__()
         torch.manual_seed(0)
-        self.recurrent, self.out = getattr(nn, kind)(4, 4, layers, batch_first=True), nn.Linear(4, 3)
+        self.recurrent, self.out = getattr(nn, kind)(5, 4, layers, batch_first=True), nn.Linear(4, 3)
         self.kind, self.layers, self.lengths = kind, layers, lengths
 
     def forward(self, x):
         h = x.expand(self.layers, *x.shape)
         state = (h, 2 * h) if self.kind == "LSTM" else h
-        ones = torch.ones(len(x), 3, 4).to(x)
+        ones = torch.ones(len(x), 3, 5).to(x)
         if self.lengths is None:
             return self.out(self.recurrent(ones, state)[0][:, -1])
         packed = nn.utils.rnn.pack_padded_sequence(ones, self.lengths, batch_first=True, enforce_sorted=False)
@@ -377,8 +377,9 @@ class Begun(nn.Module):
 def test_constants_that_a_recurrent_layer_reads_are_booked_where_they_enter(kind, layers, lengths):
     net = Begun(kind, layers, lengths).double()
     x = torch.rand(3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    _, ledger = rnnxai.explain(net, x, 0, "lrp-eps", return_ledger=True)
+    relevance, ledger = rnnxai.explain(net, x, 0, "lrp-eps", return_ledger=True)
     assert abs(ledger.residual).max() < 1e-12
+    torch.testing.assert_close(relevance, rnnxai.explain(net, x, 0, "lrp-eps"))
     for sample in range(3):
         alone = Begun(kind, layers, lengths and lengths[sample : sample + 1]).double()  # of equal weights
         _, own = rnnxai.explain(alone, x[sample : sample + 1], 0, "lrp-eps", return_ledger=True)
