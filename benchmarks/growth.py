@@ -21,6 +21,7 @@ from timing import Spread, Times, Variant, arguments, clock_of, interleaved, mac
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.strategy import make_strategy
+from rnnxai.memory import keep_freed_memory
 from rnnxai.models.build import build_model
 from rnnxai.models.cells.shallow import Shallow
 from rnnxai.models.classifier import Classifier
@@ -147,6 +148,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="file to draw the curves in")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as jobs do
     torch.manual_seed(0)
     found = {}
     for name, (title, sizes) in CURVES.items():

@@ -25,12 +25,12 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from rnnxai.memory import keep_freed_memory
 from rnnxai.models.build import build_model
 from rnnxai.models.pixels import to_input
 from rnnxai.models.products import choose_products
 from rnnxai.models.zoo import MODELS
 from rnnxai.training.batches import Pixels
-from rnnxai.training.memory import keep_freed_memory
 from rnnxai.training.run import Run
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.step import Step

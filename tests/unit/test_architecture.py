@@ -50,6 +50,7 @@ PARTS = {
     "files": "ground",
     "fingerprint": "ground",
     "locks": "ground",
+    "memory": "ground",
     "plugins": "ground",
     "registry": "ground",
     "slurm": "ground",

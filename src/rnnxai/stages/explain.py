@@ -17,6 +17,7 @@ from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.strategy import make_strategy
 from rnnxai.files import sha256
+from rnnxai.memory import keep_freed_memory
 from rnnxai.models.pixels import to_input
 from rnnxai.models.weights import load_network
 from rnnxai.stages.device import choose_device
@@ -67,6 +68,7 @@ def explain_network(
         If the network was trained on another data set file.
     """
     torch.set_num_threads(threads)
+    keep_freed_memory()
     device = choose_device(device)
     model, about_network = load_network(network_path)
     if about_network["dataset_sha256"] != sha256(dataset_path):

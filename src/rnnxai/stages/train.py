@@ -10,6 +10,7 @@ import torch
 
 from rnnxai.data.dataset import Dataset, Fold
 from rnnxai.files import sha256, write_text
+from rnnxai.memory import keep_freed_memory
 from rnnxai.models.build import build_model, own_options
 from rnnxai.models.products import choose_products
 from rnnxai.models.weights import save_network
@@ -17,7 +18,6 @@ from rnnxai.stages.device import choose_device
 from rnnxai.training.batches import Pixels
 from rnnxai.training.checkpoint import Checkpoint
 from rnnxai.training.loop import Stop, never, train
-from rnnxai.training.memory import keep_freed_memory
 from rnnxai.training.run import Run
 from rnnxai.training.settings import TrainSettings
 from rnnxai.training.streams import generators

@@ -3,14 +3,16 @@
 import platform
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
-from rnnxai.training.memory import keep_freed_memory
+from rnnxai.memory import keep_freed_memory
+from rnnxai.stages import explain
 
 CODE = """
 import sys, torch
-from rnnxai.training.memory import keep_freed_memory
+from rnnxai.memory import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 def heap():
@@ -37,3 +39,10 @@ def test_a_large_block_stays_with_the_process():
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert not keep_freed_memory()
+
+
+def test_extraction_asks_for_it(monkeypatch):
+    monkeypatch.setattr(explain, "keep_freed_memory", mock.Mock(side_effect=KeyboardInterrupt))
+    case = {"dataset": "digits-maj", "architecture": "deep", "steps": 12, "fold": 0}
+    with pytest.raises(KeyboardInterrupt):
+        explain.explain_network("data.h5", "net", {}, **case, explainers=[], maps=0, chunk=1)

@@ -1,4 +1,4 @@
-"""How memory of a training process comes and goes."""
+"""How memory of a job comes and goes."""
 
 import ctypes
 import platform
@@ -10,8 +10,10 @@ _LARGEST_IN_HEAP = 2**25  # bytes; the C library takes no more
 def keep_freed_memory() -> bool:
     """Let the C library keep what is freed, for what is needed next.
 
-    It returns large blocks to the kernel, which clears every page of the next one: a step of seven folds
-    meets thousands of these.
+    It returns large blocks to the kernel, which clears every page of the next one: a training step of seven
+    folds meets thousands of these, and an explanation of 192 steps loses a sixth of its time to them.
+
+    It is a setting of the whole process, so jobs and benchmarks choose it, and no function of the library.
 
     Returns
     -------
