@@ -23,7 +23,6 @@ from torch.utils.flop_counter import flop_registry
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.strategy import make_strategy
-from rnnxai.memory import keep_freed_memory
 from rnnxai.models.build import build_model
 from rnnxai.models.classifier import Classifier
 from rnnxai.models.zoo import MODELS
@@ -219,7 +218,6 @@ def main() -> None:
     wanted = arguments(__doc__).parse_args()
     warnings.filterwarnings("ignore", category=UserWarning, module="captum")
     torch.set_num_threads(1)
-    keep_freed_memory()  # as jobs do, and for the libraries too
     torch.manual_seed(0)
     model, about = network("deep"), machine("zennit", "captum")
     show(f"Deep, T = {STEPS}, against libraries", about, against_libraries(model, wanted), wanted.json)

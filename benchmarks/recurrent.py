@@ -18,7 +18,6 @@ import rnnxai
 from rnnxai.explain.engine.plan import Plan
 from rnnxai.explain.explainer import explain_batch
 from rnnxai.explain.strategy import make_strategy
-from rnnxai.memory import keep_freed_memory
 
 INPUTS, CLASSES = 32, 10
 SIZES = ((50, 12, 256), (50, 100, 64), (50, 100, 256), (200, 50, 128), (1, 100, 256))
@@ -83,7 +82,6 @@ def main() -> None:
     """Measure and print."""
     wanted = arguments(__doc__, rounds=7).parse_args()
     torch.set_num_threads(1)
-    keep_freed_memory()  # as jobs do, and for the module too
     torch.manual_seed(0)
     rows = {}
     for batch, steps, units in SIZES:
