@@ -144,7 +144,11 @@ def stages(results: Path) -> list[dict[str, Any]]:
         of_job("score", results, "rnnxai.stages.score", rows * (archives + 1) * columns),
         of_job("figures", results, bytes=size(figures) * 4 / len(figures)),
         of_job("summary", results, bytes=size(tables)),
+        of_job("references", results),
+        of_job("tables", results, bytes=size((results / "tables").glob("*"))),
         of_job("report", results, bytes=size([results / "report.html"])),
+        of_job("snakemake-report", results, bytes=size([results / "snakemake-report.html"])),
+        *([of_job("reproduction", results)] if (results / "reproduction").is_dir() else []),
     ]
     found[0]["bytes_per_pixel"] = size([path]) / (len(dataset) * height * columns)
     found[2]["bytes_per_pixel"] = size(archive) / (archives * rows * height * columns)
