@@ -194,7 +194,7 @@ def _runs(made: Made) -> Iterator[str]:
                 )
     yield (
         "Networks that count (steps x folds), how many epochs they were trained for, how many folds one job "
-        "trained together, and the version of the code."
+        "trained together, and the version of the code that explained and scored them."
     )
     yield plain_table(
         pd.DataFrame(rows),
