@@ -24,6 +24,7 @@ from rnnxai.scoring.table import QUALITY
 _LINE = 0.42  # height of an architecture in inches
 _BOX, _APART = 0.14, 1.0  # width of a layer, and from one to the next
 _TALLEST = 0.8  # of a line: the widest layer
+_LEVEL_AT_MOST = 4  # titles of explainers that are not slanted
 
 
 @style.styled()
@@ -213,9 +214,7 @@ def _draw_cosines(figure: SubFigure, table: pd.DataFrame, references: pd.DataFra
             color=style.GREY,
             annotation_clip=False,
         )
-    axes.set_xticks(range(len(explainers)), [style.explainer_title(name) for name in explainers])
-    axes.set_xlim(-0.5, len(explainers) - 0.5)
-    axes.tick_params("x", length=0)
+    style.label_explainers(axes, explainers, _LEVEL_AT_MOST)
     axes.set_ylabel("cosine")
     axes.legend(loc="center left", bbox_to_anchor=(1.13, 0.5), borderaxespad=0)
     networks = _counts(table["folds"].tolist())

@@ -212,12 +212,7 @@ def _draw_cells(axes: Axes, shown: pd.DataFrame, table: pd.DataFrame) -> None:
             zorder=3,
             **style.marker_style(look, size),
         )
-    axes.set_xticks(range(len(explainers)), [style.explainer_title(name) for name in explainers])
-    if len(explainers) > _LEVEL_AT_MOST:
-        for label in axes.get_xticklabels():
-            label.set(rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.5, len(explainers) - 0.5)
-    axes.tick_params("x", length=0)
+    style.label_explainers(axes, explainers, _LEVEL_AT_MOST)
     for between in range(1, len(explainers)):
         axes.axvline(between - 0.5, color=style.PALE, linewidth=0.5, zorder=0)
 

@@ -3,11 +3,12 @@
 import hashlib
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
+from matplotlib.axes import Axes
 
 WIDTH = 5.5
 """Width of a page's text in inches."""
@@ -129,6 +130,16 @@ def explainer_title(name: str) -> str:
         alpha, beta = match.groups()
         return f"LRP \N{GREEK SMALL LETTER ALPHA}{alpha} \N{GREEK SMALL LETTER BETA}{beta}"
     return _EXPLAINERS.get(name) or name.replace("lrp-", "LRP-")
+
+
+def label_explainers(axes: Axes, names: Sequence[str], level_at_most: int) -> None:
+    """Write the titles of explainers below an axis, at 0, 1, ...; slanted if there are more than fit."""
+    axes.set_xticks(range(len(names)), [explainer_title(name) for name in names])
+    if len(names) > level_at_most:
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.tick_params("x", length=0)
 
 
 def _family(name: str) -> str:
