@@ -48,7 +48,7 @@ class Made(NamedTuple):
     differences: pd.DataFrame
 
 
-def write(made: Made, command: str, pictures: Sequence[tuple[str, str]]) -> str:
+def write(made: Made, command: str, pictures: Sequence[tuple[str, str]], gallery: str = "") -> str:
     """Return the page.
 
     Parameters
@@ -58,10 +58,12 @@ def write(made: Made, command: str, pictures: Sequence[tuple[str, str]]) -> str:
         What runs all of it.
     pictures : sequence of (str, str)
         Paths and captions of pictures to show, relative to the page.
+    gallery : str, optional
+        Path of a page with figures that were kept of a run, relative to this one.
     """
     parts = [
         *_head(made, command),
-        *_verdicts(made.compared),
+        *_verdicts(made.compared, gallery),
         *(f"![{caption}]({path})\n\n{caption}" for path, caption in pictures),
         *sources(made.compared),
         *_claims(made.evidence),
@@ -91,7 +93,7 @@ def _head(made: Made, command: str) -> Iterator[str]:
     )
 
 
-def _verdicts(compared: pd.DataFrame) -> Iterator[str]:
+def _verdicts(compared: pd.DataFrame, gallery: str) -> Iterator[str]:
     yield "## In short"
     yield (
         "The rule was fixed before anything ran. An accuracy is *reproduced* if it is at most half a "
@@ -111,6 +113,8 @@ def _verdicts(compared: pd.DataFrame) -> Iterator[str]:
     )
     pictures = "\n".join(f"- {figure}: {where}" for figure, where in PICTURES.items())
     yield f"Figures that are pictures are drawn by the same run, in `results/figures/`:\n\n{pictures}"
+    if gallery:
+        yield f"Some of what has run [are kept]({gallery})."
 
 
 def _claims(evidence: Evidence) -> Iterator[str]:

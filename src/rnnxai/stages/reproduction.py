@@ -25,6 +25,8 @@ from rnnxai.study import Study
 COMMAND = "snakemake --profile profiles/slurm"
 BOOKS = {"runs": "scores.csv", "likeness": "likeness.csv"}
 """Files of the books in the folder of the reproduction."""
+GALLERY = "figures/README.md"
+"""Page in the same folder, written by hand, with figures that were kept of a run."""
 _FORMS = {"runs": RUNS, "likeness": LIKENESS}
 _MAJORITY_STEPS = 12
 """Steps of the thesis' majority sequences; its other networks read single images."""
@@ -89,7 +91,9 @@ def write_reproduction(study: Study) -> tuple[Path, pd.DataFrame]:
     write_table(folder / "comparison.csv", compared)
     write_differences(apart, folder / "differences.csv")
     shown = list(_pictures(study, compared, folder, page))
-    write_text(page, write(Made(study, evidence, published, compared, apart), COMMAND, shown))
+    gallery = folder / GALLERY
+    kept = Path(os.path.relpath(gallery, page.parent)).as_posix() if gallery.exists() else ""
+    write_text(page, write(Made(study, evidence, published, compared, apart), COMMAND, shown, kept))
     return page, compared
 
 

@@ -49,6 +49,8 @@ def test_the_page_sets_each_number_beside_ours(study, evidence, compared):
     assert "**Supported.** (Sections 3.3 and 3.4.)" in text  # R-LSTM above Deep above Shallow
     assert "make it so" in text and "![A picture.](book/picture.png)" in text
     assert f"{len(evidence.runs)} have run so far" in text
+    assert "are kept" not in text
+    assert "[are kept](book/kept.md)" in write(made, "make it so", [], "book/kept.md")
 
 
 def test_held_values_take_a_sentence_and_no_rows(compared):
