@@ -60,7 +60,8 @@ class Grid:
         dots = max(fitting, ceil(_LEAST_WIDTH / width))
         self._cell = round(dots * width), round(dots * height)
         gap = round(min(max(room - self._cell[0], _LEAST_GAP), _LARGEST_GAP))
-        self._x = [self._left + column * (self._cell[0] + gap) for column in range(columns)]
+        self._pitch = self._cell[0] + gap
+        self._x = [self._left + column * self._pitch for column in range(columns)]
         self._width = max(round(style.WIDTH * _INCH), self._x[-1] + self._cell[0] + round(_MARGIN))
         self._y = 0.0
         self._figure = Figure()
@@ -76,11 +77,16 @@ class Grid:
         self._y += 0.22 * _INCH
 
     def header(self, names: Iterable[str], remarks: Iterable[str]) -> None:
-        """Write the name of each column, and a remark under it."""
+        """Write the name of each column, and a remark under it: in two lines if a column is too narrow."""
+        remarks = list(remarks)
+        longest = max(_length(remark, style.SMALL) for remark in remarks)
+        breaks = int(longest + _LEAST_GAP > self._pitch)
         for x, name, remark in zip(self._middles, names, remarks, strict=True):
             self._text(x, name, y=self._y + _LINE / 2, ha="center")
-            self._text(x, remark, y=self._y + _LINE + _SMALL_LINE / 2, ha="center", small=True)
-        self._y += _LINE + _SMALL_LINE + 0.02 * _INCH
+            for line, text in enumerate(remark.split(" ", breaks) if breaks else [remark]):
+                y = self._y + _LINE + (line + 0.5) * _SMALL_LINE
+                self._text(x, text, y=y, ha="center", small=True)
+        self._y += _LINE + (1 + breaks) * _SMALL_LINE + 0.02 * _INCH
 
     def heading(self, name: str, warnings: Iterable[str]) -> None:
         """Begin a group of rows, with a warning above some columns."""

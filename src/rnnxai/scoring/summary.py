@@ -13,6 +13,18 @@ COUNTED_OTHERWISE = ("cosine_zero", "cosine_correct")
 """The cosine again: undefined ones as 0, and of right predictions only."""
 
 
+_NUMBERS = (
+    "mean",
+    "sd",
+    "corrected_low",
+    "corrected_high",
+    "t_low",
+    "t_high",
+    "bootstrap_low",
+    "bootstrap_high",
+)
+
+
 def summarise(
     scores: pd.DataFrame,
     path: str | Path,
@@ -74,7 +86,7 @@ def summarise(
 
 def _statistics(values: "pd.Series[float]", folds: int, level: float, resamples: int) -> dict[str, float]:
     if values.empty:
-        return {"folds": 0}
+        return {"folds": 0, **dict.fromkeys(_NUMBERS, float("nan"))}
     t, bootstrap = mean_interval(values, level), bootstrap_interval(values, level, resamples)
     corrected = corrected_interval(values, 1 / (folds - 1), level)
     return {

@@ -109,6 +109,12 @@ def test_cells_without_marks_keep_their_accuracy(tmp_path, tables):
     assert pd.isna(bare["mean"])
 
 
+def test_nothing_with_marks_leaves_every_column(tmp_path, tables):
+    scores = merge(tables, tmp_path / "scores.csv").query("dataset == 'NA'")
+    summary = summarise(scores, tmp_path / "summary.csv", FOLDS)
+    assert summary[["mean", "sd", "corrected_low", "t_high", "bootstrap_high"]].isna().all(axis=None)
+
+
 def test_the_fixed_split_is_no_fold(tmp_path):
     rows = [row(0), row(1), row(2) | {"fold": "quality"}, row(0) | {"fold": "10"}, row(0) | {"fold": "9"}]
     write_rows(tmp_path / "rows.csv", rows)
