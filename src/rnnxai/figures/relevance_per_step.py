@@ -21,6 +21,7 @@ from rnnxai.figures.cells import Cell, read_cells
 
 INK = "ink"
 _PANEL = 1.05  # height in inches
+_WIDE_AT_MOST = 4  # panels beside each other
 _LETTERS = 95  # of a line of the legend
 _AT_ONCE = 1000  # pictures
 
@@ -150,14 +151,16 @@ def _draw(table: pd.DataFrame, title: str, dataset: Dataset) -> Figure:
     architectures = style.in_order(explained["architecture"])
     figure = Figure((style.WIDTH, (_PANEL + 0.12) * len(groups) + 1.0), layout="constrained")
     grid = figure.subplots(len(groups), len(explainers), squeeze=False, sharex=True, sharey=True)
+    narrow = len(explainers) > _WIDE_AT_MOST
     for axes, explainer in zip(grid[0], explainers, strict=True):
-        axes.set_title(style.explainer_title(explainer))
+        axes.set_title(style.explainer_title(explainer), **({"fontsize": style.SMALL} if narrow else {}))
     for line, group in zip(grid, groups, strict=True):
         rows = table[table["group"] == group]
         ink = rows[rows["architecture"] == INK]
         line[0].set_ylabel(f"{group}\nshare", rotation=0, ha="right", va="center")
         for axes, explainer in zip(line, explainers, strict=True):
             _draw_panel(axes, ink, rows[rows["explainer"] == explainer], architectures, dataset)
+    grid[0, 0].xaxis.set_major_locator(MaxNLocator(4 if narrow else 6, integer=True, min_n_ticks=1))
     grid[0, 0].set_ylim(0, 1.08 * np.nanmax(table["share"]))
     _finish(figure, table, architectures, title)
     return figure
@@ -186,7 +189,6 @@ def _draw_panel(
         settings = style.marker_style(look, 2.5)
         axes.plot(own["step"], own["share"], color=look.colour, linewidth=0.9, zorder=2, **settings)
     axes.set_xlim(0.5, steps + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 
 
 def _finish(figure: Figure, table: pd.DataFrame, architectures: list[str], title: str) -> None:
