@@ -114,7 +114,7 @@ def _verdicts(compared: pd.DataFrame, gallery: str) -> Iterator[str]:
     pictures = "\n".join(f"- {figure}: {where}" for figure, where in PICTURES.items())
     yield f"Figures that are pictures are drawn by the same run, in `results/figures/`:\n\n{pictures}"
     if gallery:
-        yield f"Some of what has run [are kept]({gallery})."
+        yield f"Some of them [are kept]({gallery})."
 
 
 def _claims(evidence: Evidence) -> Iterator[str]:
