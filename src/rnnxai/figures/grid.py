@@ -83,7 +83,7 @@ class Grid:
         breaks = int(longest + _LEAST_GAP > self._pitch)
         for x, name, remark in zip(self._middles, names, remarks, strict=True):
             self._text(x, name, y=self._y + _LINE / 2, ha="center")
-            for line, text in enumerate(remark.split(" ", breaks) if breaks else [remark]):
+            for line, text in enumerate(remark.split(" ", breaks)):
                 y = self._y + _LINE + (line + 0.5) * _SMALL_LINE
                 self._text(x, text, y=y, ha="center", small=True)
         self._y += _LINE + (1 + breaks) * _SMALL_LINE + 0.02 * _INCH

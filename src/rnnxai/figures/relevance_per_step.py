@@ -41,7 +41,8 @@ def draw(
 
     A share is of the sample's own total, and shares are averaged over samples. Of single images the
     samples of one class are taken; of marked sequences there is a row of panels for each pattern of
-    marks, since what is relevant moves with it.
+    marks, since what is relevant moves with it. (Figure 3.7 of the thesis takes shares of the sum over
+    samples instead: :func:`rnnxai.reproduction.run.shares_of_sum`.)
 
     Parameters
     ----------

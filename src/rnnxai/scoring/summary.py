@@ -87,16 +87,11 @@ def summarise(
 def _statistics(values: "pd.Series[float]", folds: int, level: float, resamples: int) -> dict[str, float]:
     if values.empty:
         return {"folds": 0, **dict.fromkeys(_NUMBERS, float("nan"))}
-    t, bootstrap = mean_interval(values, level), bootstrap_interval(values, level, resamples)
-    corrected = corrected_interval(values, 1 / (folds - 1), level)
-    return {
-        "folds": len(values),
-        "mean": values.mean(),
-        "sd": values.std(ddof=1),
-        "corrected_low": corrected.low,
-        "corrected_high": corrected.high,
-        "t_low": t.low,
-        "t_high": t.high,
-        "bootstrap_low": bootstrap.low,
-        "bootstrap_high": bootstrap.high,
-    }
+    numbers = (
+        values.mean(),
+        values.std(ddof=1),
+        *corrected_interval(values, 1 / (folds - 1), level),
+        *mean_interval(values, level),
+        *bootstrap_interval(values, level, resamples),
+    )
+    return {"folds": len(values), **dict(zip(_NUMBERS, numbers, strict=True))}

@@ -292,3 +292,12 @@ def test_where_the_thesis_shows_no_samples_they_are_chosen_by_rule(digits_maj, e
     (_, by_rule), (_, table) = (draw(digits_maj, archives, SAMPLES, choice) for choice in ("rule", "thesis"))
     assert table.equals(by_rule)
     assert not table["choice"].str.startswith("thesis").any()
+
+
+@pytest.mark.parametrize(("width", "lines"), [(28, ["#56915", "thesis 8915"]), (84, ["#56915 thesis 8915"])])
+def test_remarks_above_narrow_pictures_take_two_lines(width, lines):
+    grid = Grid(2, (28, width), None, ["input"])
+    grid.header(["2", "1"], ["#56915 thesis 8915"] * 2)
+    grid.pictures("input", np.zeros((2, 28, width), dtype=np.uint8))
+    written = [text.get_text() for axes in grid.figure().axes for text in axes.texts]
+    assert [text for text in written if "thesis" in text or "#" in text] == lines * 2

@@ -1,5 +1,6 @@
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from rnnxai.figures import style
 from rnnxai.figures.catalogue import FIGURES
@@ -86,3 +87,10 @@ def test_the_style_overrides_a_matplotlibrc_and_leaves_it_as_it_was():
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_can_be_loaded(name):
     assert callable(FIGURES.load(name))
+
+
+@pytest.mark.parametrize(("most", "angle"), [(1, 30), (2, 0)])
+def test_more_titles_than_fit_are_slanted(most, angle):
+    axes = Figure().subplots()
+    style.label_explainers(axes, ["sa", "lrp-a1.5b0.5"], most)
+    assert [label.get_rotation() for label in axes.get_xticklabels()] == [angle, angle]
